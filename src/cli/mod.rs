@@ -18,7 +18,6 @@ mod record;
 #[cfg(feature = "ui")]
 mod recording;
 #[cfg(feature = "ui")]
-mod remote;
 mod render;
 mod replay;
 mod schema;

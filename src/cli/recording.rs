@@ -7,10 +7,8 @@ use std::time::Instant;
 use bendrack_nodes::patch::Patch;
 use jiff::Zoned;
 
-use super::remote::Remote;
 use crate::engine::Frame;
 use crate::engine::model::FRAME_RATE;
-use crate::io::ControlName;
 use crate::output::Recorder;
 use crate::output::recorder::{Progress, Recording, Seen, Shot, SoundOf};
 use crate::provenance::{Provenance, Render};
@@ -29,7 +27,6 @@ struct Shared {
     /// The render record, once the model is loaded. The seed and the number of frames follow.
     render: OnceLock<Render>,
     state: Mutex<State>,
-    remote: Remote,
 }
 
 #[derive(Default)]
@@ -45,11 +42,11 @@ struct Running {
 }
 
 impl Recordings {
-    /// Recordings in a folder, which a key or controller may start.
-    pub(super) fn new(folder: Option<PathBuf>, remote: Remote) -> Self {
+    /// Recordings in a folder.
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
         let folder = folder.unwrap_or_else(default_folder);
         let (sound, render, state) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self(Arc::new(Shared { folder, sound, render, state, remote }))
+        Self(Arc::new(Shared { folder, sound, render, state }))
     }
 
     /// Sets the sound of the recordings, once.
@@ -153,14 +150,6 @@ impl RecordingLink for Recordings {
         Self::settle(&mut state);
         state.outcome.take()
     }
-
-    fn remote(&self) -> Option<ControlName> {
-        self.0.remote.get()
-    }
-
-    fn set_remote(&self, control: Option<ControlName>) {
-        self.0.remote.set(control);
-    }
 }
 
 /// The result of a recording, for the user.
@@ -259,7 +248,7 @@ mod tests {
     #[test]
     fn a_window_records_from_start_to_stop_with_its_patch() {
         let folder = tempfile::tempdir().expect("a folder");
-        let recordings = Recordings::new(Some(folder.path().to_owned()), Remote::default());
+        let recordings = Recordings::new(Some(folder.path().to_owned()));
         let render = serde_json::json!({
             "bendrack": "0", "model": "mini", "family": "mini", "model_sha256": "", "seed": 0, "size": [32, 32],
             "zoom": 1, "exact": false, "frames": 0, "frame_rate": 16,
@@ -286,7 +275,7 @@ mod tests {
     #[test]
     fn a_problem_ends_the_recording_with_a_sentence() {
         let folder = tempfile::tempdir().expect("a folder");
-        let recordings = Recordings::new(Some(folder.path().join("none")), Remote::default());
+        let recordings = Recordings::new(Some(folder.path().join("none")));
         recordings.start(RecordedParts::default(), &Patch::default());
         recordings.push(&frame(0, true));
         let outcome = outcome(&recordings);

@@ -52,9 +52,9 @@ mod open {
     use crate::cli::device_outputs::DeviceOutputs;
     use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
-    use crate::cli::remote::{self, Remote};
     use crate::cli::takes::{TakeFolder, Takes};
     use crate::cli::{Failure, models, open_patch, sound};
+    use crate::disk;
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
     use crate::io::Devices;
@@ -70,18 +70,23 @@ mod open {
 
     impl Window {
         pub(in crate::cli) fn run(self) -> std::result::Result<(), Failure> {
-            let opened = match &self.patch {
+            let (opened, notice) = match &self.patch {
                 Some(path) if path.components().count() == 1 && path.extension().is_none() && !path.exists() => {
                     let name = path.display().to_string();
                     return Err(Failure::Usage(format!(
                         "there is no command and no patch {name:?}; bendrack --help lists the commands"
                     )));
                 }
-                Some(path) => open_patch(path)?,
-                None => {
-                    let patch = Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?;
-                    Opened { patch, render: None, home: None }
-                }
+                Some(path) if path.exists() => match disk::load(path) {
+                    Ok(opened) => (opened, None),
+                    // A file that is opened by its icon has no terminal. A patch without a name cannot replace the file.
+                    Err(error) => {
+                        terminal::print_error(format_args!("{error}"));
+                        (first_bend()?, Some(format!("{error}. This is the first bend; the file is unchanged.")))
+                    }
+                },
+                Some(path) => (open_patch(path)?, None),
+                None => (first_bend()?, None),
             };
             let Opened { patch, home, .. } = opened;
             // A patch with errors opens too, for repair in the window.
@@ -89,7 +94,7 @@ mod open {
             let (audio, channels) = (&self.devices.audio, self.devices.audio_channels);
             let sound = sound::open(audio, channels, false)?;
             let journal = TakeWriter::new(sessions(), sound::file(audio, channels)?);
-            let recordings = Recordings::new(self.recordings, Remote::open(remote::of_user()));
+            let recordings = Recordings::new(self.recordings);
             let takes = takes(&journal, &recordings);
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
@@ -125,6 +130,7 @@ mod open {
             let options = Options {
                 patch,
                 path: home.filter(|_| !self.untitled),
+                notice,
                 engine: Box::new(rack),
                 devices: Box::new(handle),
                 recordings: Box::new(recordings.clone()),
@@ -150,6 +156,11 @@ mod open {
                 Failure::Failed(format!("the window could not be opened: {error}; {way_out}"))
             })
         }
+    }
+
+    fn first_bend() -> std::result::Result<Opened, Failure> {
+        let patch = Patch::from_json(FIRST_BEND).map_err(|problem| Failure::Failed(problem.to_string()))?;
+        Ok(Opened { patch, render: None, home: None })
     }
 
     /// The takes of this user.

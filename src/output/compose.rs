@@ -187,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "measures time"]
+    fn time_of_a_picture() {
+        let colours = |i: usize| [(i % 251) as u8, (i % 13) as u8 * 19, (i % 7) as u8 * 36];
+        let rgb = (0..832 * 480).flat_map(colours).collect();
+        let model = Arc::new(Picture { width: 832, height: 480, rgb });
+        let map = Map { width: 52, height: 30, values: (0..1560).map(|i| (i % 97) as f32).collect() };
+        let taps = BTreeMap::from([("grid".into(), map)]);
+        let over = heatmap("grid", Some(Source::Model.into()));
+        let beside = composite(Source::Model.into(), over.clone(), Layout::Beside, 0.0);
+        for (name, source) in [("heatmap over the model", over), ("beside the model", beside)] {
+            let begin = std::time::Instant::now();
+            for _ in 0..100 {
+                std::hint::black_box(compose(&source, &model, &taps));
+            }
+            println!("{name}, 832×480: {:.2} ms", begin.elapsed().as_secs_f64() * 10.0);
+        }
+    }
+
+    #[test]
     fn the_model_is_not_copied() {
         let model = model();
         assert!(Arc::ptr_eq(&compose(&Source::Model, &model, &taps()), &model));

@@ -20,6 +20,7 @@
 pub mod app;
 pub mod canvas;
 pub mod document;
+mod fonts;
 pub mod panels;
 pub mod theme;
 pub mod widgets;

@@ -15,7 +15,7 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::program::{Measure, Pass, Program, Tap};
 use bendrack_nodes::tick::{Inputs, Measurements, Memory};
-use eframe::egui::{Event, Key, Pos2, vec2};
+use eframe::egui::{Event, Key, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 
 pub use crate::fakes::{FakeDevices, FakeRecordings};
@@ -221,21 +221,33 @@ pub fn window_on(
     recovery: Option<Recovery>,
     wgpu: bool,
 ) -> Window {
-    window_of(
-        Options {
-            patch,
-            path,
-            engine,
-            recordings: Box::new(FakeRecordings::default()),
-            takes: Box::new(FakeTakes::default()),
-            devices: Box::new(FakeDevices::default()),
-            recovery,
-            files_of_user: FilesOfUser::default(),
-            stats: None,
-            waker: Waker::default(),
-        },
-        wgpu,
-    )
+    window_of(Options { path, recovery, ..options(engine, patch) }, wgpu)
+}
+
+/// The parts of a window without files, on an engine; recordings, takes and devices are not looked at.
+pub fn options(engine: Box<dyn EngineLink>, patch: Patch) -> Options {
+    Options {
+        patch,
+        path: None,
+        notice: None,
+        engine,
+        recordings: Box::new(FakeRecordings::default()),
+        takes: Box::new(FakeTakes::default()),
+        devices: Box::new(FakeDevices::default()),
+        recovery: None,
+        files_of_user: FilesOfUser::default(),
+        stats: None,
+        waker: Waker::default(),
+    }
+}
+
+/// A window with these parts, changed from those of a window on an engine without a model.
+pub fn window_with_parts(patch: Patch, wgpu: bool, change: impl FnOnce(&mut Options)) -> (Window, Fake) {
+    let fake = Fake::default();
+    fake.play(0);
+    let mut options = options(Box::new(fake.clone()), patch);
+    change(&mut options);
+    (window_of(options, wgpu), fake)
 }
 
 /// A window that records, on an engine without a model.
@@ -245,67 +257,32 @@ pub fn recording_window(patch: Patch) -> (Window, FakeRecordings, Fake) {
 
 /// A window that records, with these devices.
 pub fn recording_window_with(patch: Patch, devices: FakeDevices) -> (Window, FakeRecordings, Fake) {
-    let (fake, recordings) = (Fake::default(), FakeRecordings::default());
-    fake.play(0);
-    let options = Options {
-        patch,
-        path: None,
-        engine: Box::new(fake.clone()),
-        recordings: Box::new(recordings.clone()),
-        takes: Box::new(FakeTakes::default()),
-        devices: Box::new(devices),
-        recovery: None,
-        files_of_user: FilesOfUser::default(),
-        stats: None,
-        waker: Waker::default(),
-    };
-    (window_of(options, false), recordings, fake)
+    let recordings = FakeRecordings::default();
+    let (window, fake) = window_with_parts(patch, false, |options| {
+        options.recordings = Box::new(recordings.clone());
+        options.devices = Box::new(devices);
+    });
+    (window, recordings, fake)
 }
 
 /// A window with the files of a user's settings.
 pub fn window_of_user(patch: Patch, files_of_user: FilesOfUser) -> (Window, Fake) {
-    let fake = Fake::default();
-    fake.play(0);
-    let options = Options {
-        patch,
-        path: None,
-        engine: Box::new(fake.clone()),
-        recordings: Box::new(FakeRecordings::default()),
-        takes: Box::new(FakeTakes::default()),
-        devices: Box::new(FakeDevices::default()),
-        recovery: None,
-        files_of_user,
-        stats: None,
-        waker: Waker::default(),
-    };
-    (window_of(options, false), fake)
+    window_with_parts(patch, false, |options| options.files_of_user = files_of_user)
 }
 
 /// A window with takes, on an engine without a model; `wgpu` if it is to be drawn.
 pub fn takes_window(takes: &FakeTakes, wgpu: bool) -> (Window, Fake) {
-    let fake = Fake::default();
-    fake.play(0);
-    let options = Options {
-        patch: first_bend(),
-        path: None,
-        engine: Box::new(fake.clone()),
-        recordings: Box::new(FakeRecordings::default()),
-        takes: Box::new(takes.clone()),
-        devices: Box::new(FakeDevices::default()),
-        recovery: None,
-        files_of_user: FilesOfUser::default(),
-        stats: None,
-        waker: Waker::default(),
-    };
-    (window_of(options, wgpu), fake)
+    window_with_parts(first_bend(), wgpu, |options| options.takes = Box::new(takes.clone()))
 }
 
 fn window_of(options: Options, wgpu: bool) -> Window {
+    window_sized(options, wgpu, if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
+}
+
+/// A window of a size.
+pub fn window_sized(options: Options, wgpu: bool, size: Vec2) -> Window {
     let app = App::new(options);
-    let builder = Harness::builder()
-        .with_size(if wgpu { vec2(1920.0, 1080.0) } else { theme::WINDOW })
-        .with_max_steps(64)
-        .with_step_dt(1.0 / 60.0);
+    let builder = Harness::builder().with_size(size).with_max_steps(64).with_step_dt(1.0 / 60.0);
     let builder = if wgpu { builder.wgpu() } else { builder };
     let mut styled = false;
     let show = move |ui: &mut eframe::egui::Ui, app: &mut App| {

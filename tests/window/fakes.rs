@@ -18,8 +18,6 @@ pub struct Recorded {
     pub stops: usize,
     pub state: RecordingState,
     pub outcome: Option<String>,
-    /// The key or controller that starts and stops recordings.
-    pub remote: Option<ControlName>,
 }
 
 #[derive(Clone, Default)]
@@ -44,14 +42,6 @@ impl RecordingLink for FakeRecordings {
 
     fn outcome(&self) -> Option<String> {
         self.0.borrow_mut().outcome.take()
-    }
-
-    fn remote(&self) -> Option<ControlName> {
-        self.0.borrow().remote.clone()
-    }
-
-    fn set_remote(&self, control: Option<ControlName>) {
-        self.0.borrow_mut().remote = control;
     }
 }
 
@@ -136,14 +126,18 @@ impl DeviceLink for FakeDevices {
         };
         let osc = |address: &str| ControlName::Osc { address: address.into() };
         let sensor = |name: &str| ControlName::Sensor { name: name.into() };
-        vec![
+        let mut all = vec![
             control(ControlName::Cc { channel: 1, number: 7 }, &[0.504], 3.2, 0.0, "nanoKONTROL2"),
             control(ControlName::Note { channel: 10, number: 36 }, &[0.75], 71.0, 0.0, "nanoKONTROL2"),
             control(osc("/1/fader1"), &[0.731], 0.05, 60.0, "192.168.1.5:9000"),
             control(osc("/accxyz"), &[-0.12, 0.44, 9.81], 0.02, 100.0, "192.168.1.5:9000"),
             control(osc("/bang"), &[], 8.0, 0.0, "192.168.1.5:9000"),
             control(sensor("touch"), &[412.0], 0.5, 10.0, "ESP32"),
-        ]
+        ];
+        let sent = self.0.borrow().pressed.keys().cloned().collect::<Vec<_>>();
+        let new: Vec<_> = sent.into_iter().filter(|name| all.iter().all(|known| known.name != *name)).collect();
+        all.extend(new.into_iter().map(|name| control(name, &[0.0], 0.1, 1.0, "pads")));
+        all
     }
 
     fn messages(&self, kind: Kind, name: &str) -> Vec<LatestMessage> {

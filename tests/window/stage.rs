@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bendrack::io::ControlName;
 use bendrack::ui::document::settings::Stored;
 use bendrack::ui::widgets::knob::KnobChange;
 use bendrack::ui::{FilesOfUser, theme};
@@ -10,6 +11,7 @@ use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::driver::*;
+use crate::fakes::FakeDevices;
 
 fn patch(window: &Window) -> Arc<Patch> {
     Arc::clone(&window.state().workspace.editor.document.patch)
@@ -557,6 +559,125 @@ fn themes_and_scales_are_chosen_and_kept() {
     let (again, _) = window_of_user(first_bend(), files);
     assert_eq!(theme::chosen(), theme::Theme::Light);
     assert!((again.ctx.zoom_factor() - 1.5).abs() < 1e-6, "the next window has it");
+}
+
+#[test]
+fn freeze_blackout_and_panic_are_on_midi_in_this_window_and_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = FilesOfUser { remote: Stored::at(folder.path().join("commands.json")), ..FilesOfUser::default() };
+    let devices = FakeDevices::default();
+    let open = || {
+        let (files, devices) = (files.clone(), devices.clone());
+        window_with_parts(first_bend(), false, |options| {
+            options.files_of_user = files;
+            options.devices = Box::new(devices);
+        })
+    };
+    let pad = |number| ControlName::Note { channel: 1, number };
+    let play = |window: &mut Window, number| {
+        devices.send(&pad(number), 1.0);
+        devices.send(&pad(number), 0.0);
+        window.run_steps(3);
+    };
+    let is_on = |window: &Window, button: &str| {
+        let node = window.get_by_label(button);
+        node.accesskit_node().toggled() == Some(eframe::egui::accesskit::Toggled::True)
+    };
+    let master = |window: &Window| window.state().workspace.editor.document.patch.engine.master;
+    let (mut window, _fake) = open();
+    for (button, number) in [("Freeze", 40), ("Blackout", 41), ("Panic", 42)] {
+        window.get_by_label(button).click_secondary();
+        window.run_steps(3);
+        window.get_by_label("Learn MIDI note or CC").click();
+        window.run_steps(3);
+        play(&mut window, number);
+        assert!(window.query_by_label_contains(&format!("{button} is on note {number}")).is_some());
+    }
+    assert!(!window.state().workspace.playback.is_frozen && master(&window) > 0.0, "learned, not run");
+    let (mut window, _fake) = open();
+    window.run_steps(2);
+    play(&mut window, 40);
+    assert!(window.state().workspace.playback.is_frozen);
+    play(&mut window, 40);
+    assert!(!window.state().workspace.playback.is_frozen);
+    play(&mut window, 41);
+    assert!(is_on(&window, "Blackout"));
+    play(&mut window, 42);
+    assert!(!is_on(&window, "Blackout"), "panic ends it");
+    assert!(master(&window).abs() < 1e-9);
+    // A pad has one command: the one learned last.
+    window.get_by_label("Freeze").click_secondary();
+    window.run_steps(3);
+    window.get_by_label("Learn MIDI note or CC").click();
+    window.run_steps(3);
+    play(&mut window, 41);
+    play(&mut window, 41);
+    assert!(window.state().workspace.playback.is_frozen);
+    assert!(!is_on(&window, "Blackout"));
+    window.get_by_label("Freeze").click_secondary();
+    window.run_steps(3);
+    window.get_by_label("Forget note 41, channel 1").click();
+    window.run_steps(3);
+    play(&mut window, 41);
+    assert!(window.state().workspace.playback.is_frozen, "forgotten");
+}
+
+#[test]
+fn a_knob_dragged_onto_another_with_alt_links_them_and_turns_none() {
+    let (mut window, _) = window(first_bend());
+    let before = patch(&window);
+    let knob = |window: &Window, name: &str| {
+        let port = name.parse().unwrap();
+        let knobs = &window.state().workspace.frame.knobs;
+        knobs.iter().find(|(_, known)| *known == port).unwrap().0.center()
+    };
+    let (from, to) = (knob(&window, "rotate.amount"), knob(&window, "lfo.rate"));
+    window.input_mut().modifiers = Modifiers::ALT;
+    drag(&mut window, from, to);
+    window.input_mut().modifiers = Modifiers::NONE;
+    let linked = patch(&window);
+    let source = |to: &str| linked.cable_to(&to.parse().unwrap()).map(|cable| cable.from.to_string());
+    assert_eq!(source("rotate.amount").as_deref(), Some("knob.out"));
+    assert_eq!(source("rotate.amount"), source("lfo.rate"));
+    window.state_mut().workspace.editor.document.undo();
+    assert_eq!(patch(&window), before, "one step");
+    // Dropped beside every knob, nothing happens.
+    window.input_mut().modifiers = Modifiers::ALT;
+    let aside = empty_point(&window);
+    drag(&mut window, from, aside);
+    window.input_mut().modifiers = Modifiers::NONE;
+    assert_eq!(patch(&window), before);
+}
+
+#[test]
+fn letters_that_the_bundled_fonts_lack_come_from_other_fonts() {
+    let fonts = vec![[env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", "fonts"].iter().collect()];
+    let (mut window, _) = window_with_parts(first_bend(), false, |options| options.files_of_user.fonts = fonts);
+    let has = |window: &Window, letter| {
+        window.ctx.fonts_mut(|fonts| fonts.has_glyph(&theme::proportional(theme::BODY), letter))
+    };
+    window.run_steps(3);
+    assert!(!has(&window, 'ח') && has(&window, 'é'));
+    let editor = &mut window.state_mut().workspace.editor;
+    editor.set("word", "words", "חתול".into());
+    let begin = std::time::Instant::now();
+    while !has(&window, 'ח') && begin.elapsed() < std::time::Duration::from_secs(20) {
+        window.run_steps(1);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(has(&window, 'ח') && has(&window, 'ל'));
+    assert!(!has(&window, '波'), "no font here has it");
+}
+
+#[test]
+fn a_notice_stays_until_the_next_message() {
+    let text = "bad.json: not a patch. This is the first bend.";
+    let (mut window, _) = window_with_parts(first_bend(), false, |options| options.notice = Some(text.to_owned()));
+    window.run_steps(60 * 8);
+    assert!(window.query_by_label_contains("bad.json: not a patch.").is_some());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("bad.json").is_none());
 }
 
 #[test]

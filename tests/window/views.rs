@@ -1,6 +1,6 @@
 //! Views: notes, number displays, scopes, reroutes. Muted cables.
 
-use bendrack_nodes::patch::Patch;
+use bendrack_nodes::patch::{LevelEdit, Patch};
 use eframe::egui::{Key, Modifiers, Pos2, Rect, vec2};
 use egui_kittest::kittest::Queryable as _;
 
@@ -198,4 +198,46 @@ fn pictures_of_views() {
     window.state_mut().workspace.editor.selection = ["about".to_owned()].into();
     window.run_steps(2);
     crate::shoot(&mut window, "views");
+}
+
+#[test]
+#[ignore = "measures time"]
+fn time_of_a_frame_with_two_hundred_nodes() {
+    // Twenty copies of the first bend, with the cables between them, all in sight.
+    let mut patch = first_bend();
+    for copy in 1..20 {
+        let one = first_bend();
+        let name = |id: &str| format!("{id}_{copy}");
+        for (id, node) in one.nodes {
+            let [x, y] = one.layout[&id].pos;
+            let (column, row) = (f64::from(copy % 5), f64::from(copy / 5));
+            let pos = [x + 1400.0 * column, y + 900.0 * row];
+            patch.apply(LevelEdit::AddNode { id: name(&id), node, pos }).unwrap();
+        }
+        for mut cable in one.cables {
+            (cable.from.node, cable.to.node) = (name(&cable.from.node), name(&cable.to.node));
+            patch.apply(LevelEdit::Connect { cable }).unwrap();
+        }
+    }
+    println!("{} nodes, {} cables", patch.nodes.len(), patch.cables.len());
+    let (mut window, fake) = window_with(patch, None, None, false);
+    window.set_size(vec2(1440.0, 810.0));
+    let mut times: Vec<(f64, f64)> = (1..300)
+        .map(|number| {
+            // Pictures come at 16 a second.
+            fake.play(number / 4);
+            let begin = std::time::Instant::now();
+            window.step();
+            let laid_out = begin.elapsed();
+            let (shapes, scale) = (window.output().shapes.clone(), window.output().pixels_per_point);
+            let begin = std::time::Instant::now();
+            std::hint::black_box(window.ctx.tessellate(shapes, scale));
+            (laid_out.as_secs_f64() * 1e3, begin.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect();
+    times.sort_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1)));
+    for (name, at) in [("median", times.len() / 2), ("99th percentile", times.len() * 99 / 100)] {
+        let (layout, tessellation) = times[at];
+        println!("{name}: {:.1} ms = layout {layout:.1} + tessellation {tessellation:.1}", layout + tessellation);
+    }
 }

@@ -5,6 +5,7 @@ use eframe::egui::Ui;
 
 use super::App;
 use super::file_tasks::Discarding;
+use super::remote::Remoted;
 use crate::ui::canvas::frame::frame_selected;
 use crate::ui::canvas::view::{frame_nodes, zoom_about};
 use crate::ui::document::Step;
@@ -63,10 +64,10 @@ pub enum Command {
     Restart,
     /// Start or stop a recording.
     ToggleRecording,
-    /// Learn the MIDI note or CC that starts and stops recordings.
-    LearnRecording,
+    /// Learn the MIDI note or CC of a command.
+    LearnRemote(Remoted),
     /// Remove its assignment.
-    ForgetRecording,
+    ForgetRemote(Remoted),
     /// Zoom to the selection.
     ZoomSelection,
     /// Zoom to the whole patch.
@@ -142,12 +143,11 @@ impl App {
             }
             Command::Restart => self.engine.restart(),
             Command::ToggleRecording => self.toggle_recording(ui),
-            Command::LearnRecording => {
-                self.remote.learn(&*self.devices);
-                let text = "Play the MIDI note or press the controller that starts and stops recordings. Esc cancels.";
-                self.message.show(ui, text.to_owned());
+            Command::LearnRemote(remoted) => {
+                let text = self.remote.learn(remoted, &*self.devices);
+                self.message.show(ui, text);
             }
-            Command::ForgetRecording => self.recordings.set_remote(None),
+            Command::ForgetRemote(remoted) => self.remote.forget(remoted),
             Command::ZoomSelection => {
                 let ids = editor.selection.clone();
                 frame_nodes(&mut self.canvas, &mut self.workspace, &ids);

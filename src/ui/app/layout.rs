@@ -5,6 +5,7 @@ use eframe::egui::{CentralPanel, Frame, Key, Modifiers, Panel, Pos2, Sense, Ui, 
 use super::App;
 use super::command::Command;
 use super::recording::RecordingBar;
+use super::remote::Remoted;
 use super::top_bar::top_bar_ui;
 use crate::ui::canvas::canvas_ui;
 use crate::ui::document::learn::{Assignment, assign_step};
@@ -42,18 +43,24 @@ impl App {
         let frame = Frame::new().fill(theme::panel()).inner_margin(vec2(theme::UNIT, 0.0));
         let top = Panel::top("top").exact_size(theme::TOP).frame(frame);
         let state = self.recordings.state();
-        let (last, remote) = (self.recorded.as_deref(), self.recordings.remote());
+        let (last, remote) = (self.recorded.as_deref(), self.remote.of(Remoted::Record));
         let stage = self.stage.lights();
         let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
         let (workspace, settings) = (&mut self.workspace, &mut self.settings);
-        if let Some(command) = top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, stage, settings)).inner {
+        if let Some(command) =
+            top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, (stage, &self.remote), settings)).inner
+        {
             self.run(ui, command);
         }
         Panel::bottom("status").exact_size(theme::STATUS).frame(frame).show(ui, |ui| self.status_ui(ui));
         let side = ui.available_width() * theme::SIDE_SHARE;
-        Panel::right("side").default_size(side).min_size(320.0).frame(Frame::new().fill(theme::panel())).show(
-            ui,
-            |ui| {
+        let most = ui.available_width() * 0.6;
+        Panel::right("side")
+            .default_size(side)
+            .min_size(320.0)
+            .max_size(most.max(320.0))
+            .frame(Frame::new().fill(theme::panel()))
+            .show(ui, |ui| {
                 self.playing_ui(ui);
                 let (workspace, status) = (&mut self.workspace, &self.engine_status.status);
                 // The preview fills the width of the column; the inspector takes the rest of its height.
@@ -90,8 +97,7 @@ impl App {
                 if let Some(command) = command {
                     self.run(ui, command);
                 }
-            },
-        );
+            });
         if self.device_monitor.open {
             let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
             let panel = Panel::bottom("devices").frame(frame).resizable(true);

@@ -39,6 +39,7 @@ use crate::ui::document::ports::input_of;
 use crate::ui::document::recent::Recent;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::document::settings::{SCALES, Settings, Stored};
+use crate::ui::fonts::Fonts;
 use crate::ui::panels::browser::Browser;
 use crate::ui::panels::monitor::DeviceMonitor;
 use crate::ui::panels::preview::Preview;
@@ -67,6 +68,8 @@ pub struct Options {
     pub patch: Patch,
     /// The file of the patch.
     pub path: Option<PathBuf>,
+    /// A message that stays until the next one.
+    pub notice: Option<String>,
     /// The engine that runs the patch.
     pub engine: Box<dyn EngineLink>,
     /// The devices.
@@ -94,13 +97,18 @@ pub struct FilesOfUser {
     pub recent: Stored,
     /// The mapping of the output.
     pub mapping: Stored,
+    /// The MIDI notes and CCs of commands.
+    pub remote: Stored,
+    /// The folders of fonts; empty for those of the system.
+    pub fonts: Vec<PathBuf>,
 }
 
 impl FilesOfUser {
     /// The files in the user's data folder.
     pub fn in_data_folder() -> Self {
-        let [settings, recent, mapping] = ["settings.json", "recent.json", "projection.json"].map(Stored::of_user);
-        Self { settings, recent, mapping }
+        let files = ["settings.json", "recent.json", "projection.json", "commands.json"];
+        let [settings, recent, mapping, remote] = files.map(Stored::of_user);
+        Self { settings, recent, mapping, remote, fonts: Vec::new() }
     }
 }
 
@@ -125,6 +133,7 @@ pub struct App {
     held: HeldKey,
     held_keys: HeldKeys,
     remote: Remote,
+    fonts: Fonts,
     takes: Takes,
     takes_panel: TakesPanel,
     browser: Browser,
@@ -201,7 +210,8 @@ impl App {
             recorded: None,
             held: HeldKey::default(),
             held_keys: HeldKeys::default(),
-            remote: Remote::default(),
+            remote: Remote::new(options.files_of_user.remote.clone()),
+            fonts: Fonts::new(options.files_of_user.fonts.clone()),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
             browser: Browser::default(),
@@ -210,7 +220,7 @@ impl App {
             shown_settings: None,
             files_of_user: options.files_of_user,
             files: FileTasks::default(),
-            message: Message::default(),
+            message: Message(options.notice.map(|text| (text, f64::INFINITY))),
             taps: TapTempo::default(),
             had_focus: false,
             is_compared: false,
@@ -222,6 +232,7 @@ impl App {
     /// Shows one frame of the window.
     pub fn show(&mut self, ui: &mut Ui) {
         self.apply_settings(ui);
+        self.fonts.update(ui.ctx(), &self.workspace.editor.document);
         let Workspace { editor, playback, .. } = &mut self.workspace;
         playback.is_frozen = self.stage.is_frozen;
         self.engine_status.poll(ui.ctx(), &*self.engine, editor, playback);

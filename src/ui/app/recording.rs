@@ -5,6 +5,7 @@ use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInf
 
 use super::App;
 use super::command::Command;
+use super::remote::{Remoted, remote_ui};
 use crate::io::ControlName;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
@@ -22,10 +23,6 @@ pub trait RecordingLink {
     fn state(&self) -> RecordingState;
     /// Result of an ended recording: a message for the status bar, returned once.
     fn outcome(&self) -> Option<String>;
-    /// The MIDI note or CC that starts and stops recordings.
-    fn remote(&self) -> Option<ControlName>;
-    /// Assigns the MIDI note or CC that starts and stops recordings, for this window and later ones.
-    fn set_remote(&self, control: Option<ControlName>);
 }
 
 /// The pictures to record, each to a file of its own.
@@ -120,7 +117,7 @@ pub struct RecordingBar<'a> {
     /// The result of the last recording.
     pub last: Option<&'a str>,
     /// The MIDI note or CC that starts and stops recordings.
-    pub remote: Option<ControlName>,
+    pub remote: Option<&'a ControlName>,
 }
 
 /// Shows the button and its menu. Returns the command of a click.
@@ -172,7 +169,8 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
                 ui.checkbox(&mut parts.model, "Model").on_hover_text("The model's picture, without heatmaps");
                 ui.checkbox(&mut parts.maps, "Heatmaps").on_hover_text("The maps of all taps, beside one another");
                 ui.separator();
-                command = remote_ui(ui, remote.as_ref()).or(command);
+                let hint = "OSC needs no assignment: /bendrack/record with 1 starts, with 0 stops.";
+                command = remote_ui(ui, Remoted::Record, *remote, hint).or(command);
             });
             menu.response
         });
@@ -180,17 +178,6 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
         menu.inner.on_hover_text("Pictures to record, each to its own file, and MIDI control of recordings");
     });
     command
-}
-
-/// Menu entries for the MIDI note or CC that starts and stops recordings.
-fn remote_ui(ui: &mut Ui, remote: Option<&ControlName>) -> Option<Command> {
-    let hint = "Assigns the next MIDI note you play, or the next controller you press. OSC needs no assignment: \
-                /bendrack/record with 1 starts, with 0 stops.";
-    let learned = ui.button("Learn MIDI note or CC").on_hover_text(hint).clicked().then_some(Command::LearnRecording);
-    let Some(remote) = remote else { return learned };
-    let text = format!("Forget {remote}");
-    let forgotten = ui.button(text).on_hover_text("Removes the assignment.").clicked();
-    learned.or(forgotten.then_some(Command::ForgetRecording))
 }
 
 impl App {

@@ -7,6 +7,7 @@ use eframe::egui::{Align, DragValue, Layout, RichText, Ui, WidgetInfo, WidgetTyp
 
 use super::command::Command;
 use super::recording::{RecordingBar, recording_ui};
+use super::remote::{Remote, Remoted, remote_ui};
 use super::stage::master_ui;
 use crate::ui::document::Step;
 use crate::ui::document::settings::Settings;
@@ -46,7 +47,7 @@ pub fn top_bar_ui(
     ui: &mut Ui,
     workspace: &mut Workspace,
     recording: &mut RecordingBar<'_>,
-    stage: StageLights,
+    (stage, remote): (StageLights, &Remote),
     settings: &mut Settings,
 ) -> Option<Command> {
     let (mut command, mut record, mut on_stage) = (None, None, None);
@@ -110,7 +111,7 @@ pub fn top_bar_ui(
         if is_wide {
             items(ui, &show[2..]);
         }
-        on_stage = stage_ui(ui, stage);
+        on_stage = stage_ui(ui, stage, remote);
         let master = workspace.editor.document.patch.engine.master;
         if let Some(master) = master_ui(ui, master) {
             let step = Step::merging("master depth", vec![Edit::SetMaster { master }]);
@@ -151,7 +152,7 @@ pub struct StageLights {
 }
 
 /// The buttons of the stage. Returns the command of a clicked one.
-fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
+fn stage_ui(ui: &mut Ui, stage: StageLights, remote: &Remote) -> Option<Command> {
     let output = if stage.is_output { "Close output" } else { "Output" };
     let buttons = [
         (
@@ -186,8 +187,12 @@ fn stage_ui(ui: &mut Ui, stage: StageLights) -> Option<Command> {
     ];
     let mut command = None;
     for (icon, is_on, label, hint, of) in buttons {
-        if icon_button(ui, icon, is_on, label, hint).clicked() {
+        let button = icon_button(ui, icon, is_on, label, hint);
+        if button.clicked() {
             command = Some(of);
+        }
+        if let Some(remoted) = Remoted::of(of) {
+            button.context_menu(|ui| command = remote_ui(ui, remoted, remote.of(remoted), "").or(command));
         }
     }
     command

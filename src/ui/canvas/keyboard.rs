@@ -7,7 +7,7 @@ use eframe::egui::{Key, Modifiers, Ui, Vec2, vec2};
 
 use super::Canvas;
 use super::chooser::Chooser;
-use crate::ui::document::Step;
+use crate::ui::document::{Gesture, Step};
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
@@ -74,7 +74,7 @@ fn move_selection(workspace: &mut Workspace, by: Vec2) {
         Some(LevelEdit::Move { id: id.clone(), pos: [x + f64::from(by.x), y + f64::from(by.y)] })
     });
     let edits: Vec<LevelEdit> = moved.collect();
-    workspace.editor.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
+    workspace.editor.apply(Step { gesture: Some(Gesture::Hand("move".into())), ..Step::new("move", edits) });
 }
 
 #[cfg(test)]

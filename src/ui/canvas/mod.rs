@@ -3,7 +3,7 @@
 //! `node`, `row`, `face`, `note`, `scope` and `reroute` draw nodes; `cable` and `wiring` cables; `frame` frames.
 //! `graph` adapts the patch to `egui_node_graph`. `selection` selects and moves nodes, `adding` and `palette` add them.
 //! `view` pans and zooms, `breadcrumbs` leads out of subpatches. `keyboard` and `chooser` do without a pointer; `knife` cuts
-//! cables, `minimap` shows the whole.
+//! cables, `link` joins knobs, `minimap` shows the whole.
 
 mod adding;
 pub mod breadcrumbs;
@@ -14,6 +14,7 @@ pub mod frame;
 pub mod graph;
 mod keyboard;
 mod knife;
+mod link;
 mod minimap;
 pub mod node;
 pub mod note;
@@ -43,6 +44,7 @@ use frame::{FrameDrag, frame_selected, frames_ui, paint_frames};
 use graph::{Body, GraphEditor, Index, Library, Nothing};
 use keyboard::keyboard_ui;
 use knife::{Knife, knife_ui};
+use link::link_ui;
 use minimap::minimap_ui;
 use palette::Palette;
 use reroute::dots_ui;
@@ -168,6 +170,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
     cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
     port_hint_ui(ui, canvas, workspace);
+    link_ui(ui, canvas, workspace);
     plug(ui, canvas, workspace, &response);
     move_nodes(ui, canvas, workspace, &response.responses);
     drop_word(ui, canvas, workspace);

@@ -14,7 +14,7 @@ use eframe::egui::{
 use crate::ui::canvas::face::face_of;
 use crate::ui::canvas::selection::drag_nodes;
 use crate::ui::canvas::{Canvas, snap};
-use crate::ui::document::Step;
+use crate::ui::document::{Gesture, Step};
 use crate::ui::theme;
 use crate::ui::workspace::PendingCable;
 use crate::ui::workspace::{DrawnPort, Workspace};
@@ -151,7 +151,9 @@ pub(in crate::ui) fn unplug(canvas: &mut Canvas, workspace: &mut Workspace, to: 
     canvas.unplugged = true;
     canvas.dot_cable = Some(PendingCable { port: from, kind, from_output: true });
     let edits = vec![LevelEdit::Disconnect { to: to.clone() }];
-    workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(format!("disconnect {to}"), edits) });
+    workspace
+        .editor
+        .apply(Step { gesture: Some(Gesture::Hand("plug".into())), ..Step::new(format!("disconnect {to}"), edits) });
     true
 }
 

@@ -188,6 +188,10 @@ fn row_knob_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
     let place = Rect::from_center_size(pos2(rect.left() + size / 2.0, rect.center().y), Vec2::splat(size));
     let (response, turn) = knob_ui(ui, field.widget("knob"), place, knob);
     workspace.frame.over_knob |= response.hovered();
+    workspace.frame.knobs.push((place, field.port()));
+    if response.drag_started() && ui.input(|i| i.modifiers.alt) {
+        workspace.frame.linked = Some(field.port());
+    }
     knob_menu_ui(&response, workspace, field);
     if !response.dragged() {
         response.on_hover_text(match workspace.editor.map_of(&field.port()) {
@@ -195,7 +199,8 @@ fn row_knob_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect
             None => tooltip(input.about),
         });
     }
-    if let Some(turn) = turn {
+    // A knob that is dragged onto another one does not turn.
+    if let Some(turn) = turn.filter(|_| workspace.frame.linked.is_none()) {
         workspace.editor.turn(id, name, turn);
     }
 }

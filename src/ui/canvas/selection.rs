@@ -10,7 +10,7 @@ use super::graph::{Body, Nothing};
 use super::palette::Palette;
 use super::wiring::{near_port, node_at};
 use super::{Canvas, GraphResponse, cable, snap};
-use crate::ui::document::{Step, commands};
+use crate::ui::document::{Gesture, Step, commands};
 use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
@@ -80,7 +80,7 @@ pub(in crate::ui) fn drag_nodes(canvas: &mut Canvas, workspace: &mut Workspace, 
         })
         .map(|(id, pos)| LevelEdit::Move { id: id.clone(), pos })
         .collect();
-    workspace.editor.apply(Step { gesture: Some("move".into()), ..Step::new("move", edits) });
+    workspace.editor.apply(Step { gesture: Some(Gesture::Hand("move".into())), ..Step::new("move", edits) });
 }
 
 /// Selects by click, Shift- or Ctrl-click and box. A double-click or right-click on the canvas opens the palette.

@@ -10,8 +10,8 @@ use crate::ui::canvas::graph::Index;
 use crate::ui::canvas::palette::Palette;
 use crate::ui::canvas::reroute::{add_reroute, unplug};
 use crate::ui::canvas::{Canvas, GraphResponse};
-use crate::ui::document::Step;
 use crate::ui::document::ports::input_of;
+use crate::ui::document::{Gesture, Step};
 use crate::ui::theme;
 use crate::ui::widgets::tooltip;
 use crate::ui::workspace::PendingCable;
@@ -161,7 +161,7 @@ pub(in crate::ui) fn plug(ui: &Ui, canvas: &mut Canvas, workspace: &mut Workspac
                 canvas.unplugged = true;
                 if let Some((to, ..)) = Index::port(&canvas.graph_editor.graph, (*input).into()) {
                     workspace.editor.apply(Step {
-                        gesture: Some("plug".into()),
+                        gesture: Some(Gesture::Hand("plug".into())),
                         ..Step::new(format!("disconnect {to}"), vec![LevelEdit::Disconnect { to }])
                     });
                 }
@@ -209,5 +209,5 @@ fn connect(workspace: &mut Workspace, pending: &PendingCable, port: Port) {
     }
     let name = format!("connect {from} to {to}");
     let edits = vec![LevelEdit::Connect { cable: Cable::new(from, to) }];
-    workspace.editor.apply(Step { gesture: Some("plug".into()), ..Step::new(name, edits) });
+    workspace.editor.apply(Step { gesture: Some(Gesture::Hand("plug".into())), ..Step::new(name, edits) });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bendrack_nodes::library::control::knob;
 use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Edit, INSTANCE, LevelEdit, Node, Patch, Port};
@@ -144,6 +145,40 @@ pub fn align(patch: &Patch, ids: &BTreeSet<String>, axis: usize) -> Step<LevelEd
 pub fn set_title(id: &str, title: &str) -> Step<LevelEdit> {
     let edit = LevelEdit::SetTitle { id: id.to_owned(), title: title.to_owned() };
     Step::merging(format!("rename {id}"), vec![edit])
+}
+
+/// Links two knobs to one source: that of the first if it has a cable, or is the knob of a source itself; else a new knob at `place`, which
+/// covers the travel of both. None if the second knob follows the source already, or would be its own source.
+pub fn link(
+    patch: &Patch,
+    (from, of_from): (&Port, &Input),
+    (to, of_to): (&Port, &Input),
+    place: [f64; 2],
+) -> Option<Step<LevelEdit>> {
+    let name = format!("link {to} to {from}");
+    let is_source = patch.nodes.get(&from.node)?.kind == knob::NODE.name;
+    let out = |node: &str| Port { node: node.to_owned(), port: knob::NODE.outputs[0].name.to_owned() };
+    let known = patch.cable_to(from).map(|cable| cable.from.clone()).or_else(|| is_source.then(|| out(&from.node)));
+    if let Some(source) = known {
+        let is_there = patch.cable_to(to).is_some_and(|cable| cable.from == source);
+        let connect = LevelEdit::Connect { cable: Cable::new(source.clone(), to.clone()) };
+        return (!is_there && source.node != to.node).then(|| Step::new(name, vec![connect]));
+    }
+    let value =
+        value_of(patch, &from.node, &from.port).and_then(Json::as_f64).unwrap_or_else(|| of_from.default_number());
+    let id = patch.free_id("knob");
+    let input = knob::NODE.inputs[0].name.to_owned();
+    let node = Node { params: [(input, json!(of_from.part_at(value)))].into(), ..Node::new(knob::NODE.name) };
+    let mut edits = vec![LevelEdit::AddNode { id: id.clone(), node, pos: place }];
+    for (port, input) in [(from, of_from), (to, of_to)] {
+        let Port { node, port: name } = port.clone();
+        edits.push(LevelEdit::SetParam { id: node.clone(), name: name.clone(), value: Some(json!(input.soft.0)) });
+        edits.push(LevelEdit::Connect { cable: Cable::new(out(&id), port.clone()) });
+        if !input.direct {
+            edits.push(LevelEdit::SetDepth { id: node, name, depth: Some(1.0) });
+        }
+    }
+    Some(Step::new(name, edits))
 }
 
 /// Inserts a node into the cable that ends at an input; none if the node has no ports for it, or has cables there.
@@ -343,6 +378,32 @@ mod tests {
         apply(&mut patch, edits);
         assert_eq!(source(&patch, "wan.bends").as_deref(), Some("gain.bends"));
         assert_eq!(source(&patch, "gain.bends").as_deref(), Some("rotate.bends"));
+    }
+
+    #[test]
+    fn linked_knobs_have_one_source() {
+        let mut patch = first_bend();
+        let port = |text: &str| text.parse::<Port>().unwrap();
+        let input =
+            |patch: &Patch, port: &Port| crate::ui::document::ports::input_of(patch, &port.node, &port.port).unwrap();
+        let link = |patch: &Patch, from: &str, to: &str| {
+            let (from, to) = (port(from), port(to));
+            super::link(patch, (&from, input(patch, &from)), (&to, input(patch, &to)), [0.0; 2])
+        };
+        let edits = link(&patch, "rotate.amount", "lfo.rate").unwrap().edits;
+        apply(&mut patch, edits);
+        assert_eq!(source(&patch, "rotate.amount").as_deref(), Some("knob.out"));
+        assert_eq!(source(&patch, "lfo.rate").as_deref(), Some("knob.out"));
+        assert_eq!(patch.nodes["knob"].params["value"], json!(1.0), "the amount was at its end");
+        assert!(link(&patch, "rotate.amount", "lfo.rate").is_none(), "they are linked");
+        assert!(link(&patch, "lfo.rate", "knob.value").is_none(), "its own source");
+        // The source of a cable, or the knob of a source, serves others too.
+        let edits = link(&patch, "rotate.angle", "rotate.amount").unwrap().edits;
+        apply(&mut patch, edits);
+        assert_eq!(source(&patch, "rotate.amount"), source(&patch, "rotate.angle"));
+        let edits = link(&patch, "knob.value", "lfo.offset").unwrap().edits;
+        apply(&mut patch, edits);
+        assert_eq!(source(&patch, "lfo.offset").as_deref(), Some("knob.out"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::patch::{Cable, Edit, EditError, Patch, Place};
 
-use super::step::{Step, Target, affects_plan};
+use super::step::{Gesture, Step, Target, affects_plan};
 
 /// The longest history, in steps.
 const MAX_STEPS: usize = 1000;
@@ -63,16 +63,37 @@ impl History {
         self.undone.clear();
         let applied = Applied::new(patch, step)?;
         let change = applied.change();
-        let merges = self.gesture_open && applied.step.gesture.is_some();
-        match self.done.last_mut().filter(|last| merges && last.step.gesture == applied.step.gesture) {
-            Some(last) => last.merge(applied),
-            None => self.done.push(applied),
+        let is_hand = !matches!(applied.step.gesture, Some(Gesture::Glide(_)));
+        if let Some(entry) = self.entry_of(&applied.step) {
+            self.done[entry].merge(applied);
+        } else {
+            self.done.push(applied);
+            self.gesture_open = false;
         }
-        self.gesture_open = true;
+        self.gesture_open |= is_hand;
         if self.done.len() > MAX_STEPS {
             self.done.remove(0);
         }
         Ok(change)
+    }
+
+    /// The index of the entry of the gesture that a step goes on with.
+    fn entry_of(&self, step: &Step) -> Option<usize> {
+        let is_same = |applied: &Applied| applied.step.gesture == step.gesture;
+        match step.gesture.as_ref()? {
+            Gesture::Hand(_) => {
+                self.done.len().checked_sub(1).filter(|last| self.gesture_open && is_same(&self.done[*last]))
+            }
+            Gesture::Glide(_) => {
+                let entry = self.done.iter().rposition(is_same)?;
+                // Beneath a later entry there is room for edits of other values alone.
+                let new = targets(&step.edits)?;
+                let is_free = |later: &Applied| {
+                    targets(&later.step.edits).is_some_and(|known| new.iter().all(|target| !known.contains(target)))
+                };
+                self.done[entry + 1..].iter().all(is_free).then_some(entry)
+            }
+        }
     }
 
     /// Reverts the last step; none if there is no step.
@@ -204,7 +225,7 @@ mod tests {
 
     fn turn(gesture: &str, name: &str, value: f64) -> Step {
         let edit = LevelEdit::SetParam { id: "lfo".into(), name: name.into(), value: Some(json!(value)) };
-        Step { gesture: Some(gesture.into()), ..Step::new(format!("turn {name}"), vec![edit.into()]) }
+        Step { gesture: Some(Gesture::Hand(gesture.into())), ..Step::new(format!("turn {name}"), vec![edit.into()]) }
     }
 
     #[test]
@@ -225,6 +246,42 @@ mod tests {
         assert_eq!(patch, start);
         assert!(history.redo(&mut patch).unwrap().is_ok());
         assert_eq!(patch, end);
+    }
+
+    #[test]
+    fn a_glide_is_one_entry_beneath_the_hands_that_play_meanwhile() {
+        let (mut history, mut patch) = (History::default(), first_bend());
+        let start = Arc::clone(&patch);
+        let glide = |value: f64| {
+            let edit = LevelEdit::SetParam { id: "rotate".into(), name: "amount".into(), value: Some(json!(value)) };
+            Step::gliding("recall", 1, vec![edit.into()])
+        };
+        for step in 0..10 {
+            history.apply(&mut patch, glide(0.1 * f64::from(step))).unwrap();
+            history.apply(&mut patch, turn("drag", "rate", 0.1 + f64::from(step))).unwrap();
+        }
+        history.end_gesture();
+        history.apply(&mut patch, glide(1.0)).unwrap();
+        assert_eq!(history.done.len(), 2);
+        let end = Arc::clone(&patch);
+        history.undo(&mut patch);
+        assert_eq!(patch.nodes["rotate"], end.nodes["rotate"], "the glide stays");
+        assert_eq!(patch.nodes["lfo"], start.nodes["lfo"]);
+        history.redo(&mut patch);
+        assert_eq!(patch, end);
+        history.undo(&mut patch);
+        history.undo(&mut patch);
+        assert_eq!(patch, start);
+        // A hand on the same knob comes between: what glides later is an entry of its own.
+        history.apply(&mut patch, glide(0.2)).unwrap();
+        let Step { edits, .. } = glide(0.3);
+        history.apply(&mut patch, Step::merging("turn amount", edits)).unwrap();
+        history.apply(&mut patch, glide(0.4)).unwrap();
+        assert_eq!(history.done.len(), 3);
+        // Two glides do not mix.
+        let Step { name, edits, .. } = glide(0.5);
+        history.apply(&mut patch, Step::gliding(name, 2, edits)).unwrap();
+        assert_eq!(history.done.len(), 4);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod step;
 pub mod subpatch;
 pub mod words;
 
-pub use step::Step;
+pub use step::{Gesture, Step};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

@@ -1,5 +1,7 @@
 //! Morphs: the knobs of a patch glide to the values of a snapshot.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bendrack_nodes::fade::between;
 use bendrack_nodes::node::def::Input;
 use bendrack_nodes::patch::{LevelEdit, MorphCurve, Patch, Port};
@@ -9,12 +11,17 @@ use super::Step;
 use super::snapshots::{recall, setting};
 use super::subpatch::resolve_input;
 
+/// The number of the next morph.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Seconds between two steps: five for each latent frame.
 const PERIOD: f64 = 0.05;
 
 /// A glide from the present values to those of a snapshot, along the curve of the patch. Choices, switches and texts change at the begin.
 pub struct Morph {
     name: String,
+    /// The number of its gesture.
+    number: u64,
     secs: f64,
     curve: MorphCurve,
     /// The times of the first step and of the last one.
@@ -53,7 +60,8 @@ impl Morph {
                 None => jumps.push(edit),
             }
         }
-        Some(Self { name, secs, curve: patch.stage.curve, times: None, jumps, glides })
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Some(Self { name, number, secs, curve: patch.stage.curve, times: None, jumps, glides })
     }
 
     /// The edits at a time in seconds; none at the end, or before the next step is due.
@@ -79,7 +87,7 @@ impl Morph {
             }
             part < 1.0
         });
-        Some(Step::merging(self.name.clone(), edits))
+        Some(Step::gliding(self.name.clone(), self.number, edits))
     }
 
     /// True once no knob glides.

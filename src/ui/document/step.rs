@@ -9,8 +9,17 @@ pub struct Step<E = Edit> {
     pub name: String,
     /// The edits.
     pub edits: Vec<E>,
-    /// The gesture, if any, such as the drag of a knob or the typing of a word. Consecutive steps of one gesture merge.
-    pub gesture: Option<String>,
+    /// The gesture, if any. Its steps are one entry.
+    pub gesture: Option<Gesture>,
+}
+
+/// Steps that are one entry of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gesture {
+    /// Of a hand, by its name: the drag of a knob, the typing of a word. Consecutive steps merge, until the hand rests.
+    Hand(String),
+    /// Of the clock, by its number: a glide to a snapshot. Its steps merge beneath those of hands that play meanwhile.
+    Glide(u64),
 }
 
 impl<E> Step<E> {
@@ -22,7 +31,12 @@ impl<E> Step<E> {
     /// A step of the gesture of the same name.
     pub fn merging(name: impl Into<String>, edits: Vec<E>) -> Self {
         let name = name.into();
-        Self { gesture: Some(name.clone()), name, edits }
+        Self { gesture: Some(Gesture::Hand(name.clone())), name, edits }
+    }
+
+    /// A step of the glide with this number.
+    pub fn gliding(name: impl Into<String>, glide: u64, edits: Vec<E>) -> Self {
+        Self { name: name.into(), edits, gesture: Some(Gesture::Glide(glide)) }
     }
 
     fn map<F>(self, edit: impl FnMut(E) -> F) -> Step<F> {

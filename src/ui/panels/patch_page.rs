@@ -11,7 +11,7 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 29] = [
+const KEYS: [(&str, &str); 30] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str); 29] = [
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
     ("C   /   arrows", "connect the selected node, find a node, select the next one"),
     ("K and drag", "cut cables"),
+    ("Alt and drag", "from a knob: link it to another knob"),
     ("Ctrl+arrows", "move the selection"),
     ("G", "frame the selection"),
     ("Ctrl+G   Ctrl+Shift+G", "make a subpatch of the selection, dissolve one"),

@@ -23,6 +23,10 @@ pub struct CanvasFrame {
     pub wheel: f32,
     /// True if the pointer is over a knob of a node.
     pub over_knob: bool,
+    /// The knobs of nodes, without choices and switches.
+    pub knobs: Vec<(Rect, Port)>,
+    /// The knob that is dragged onto another one.
+    pub linked: Option<Port>,
     /// The node that is being drawn.
     pub node: NodeScratch,
     /// Backgrounds of nodes without a title bar. The canvas removes the box that the crate draws beneath each.
@@ -83,6 +87,8 @@ impl Default for CanvasFrame {
             pending: None,
             wheel: 0.0,
             over_knob: false,
+            knobs: Vec::new(),
+            linked: None,
             node: NodeScratch::default(),
             bare: Vec::new(),
             wired: Default::default(),
@@ -96,6 +102,7 @@ impl CanvasFrame {
         self.ports.clear();
         self.rects.clear();
         self.bare.clear();
+        self.knobs.clear();
         self.over_knob = false;
     }
 

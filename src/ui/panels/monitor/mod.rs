@@ -25,6 +25,10 @@ const DEVICES_SHARE: f32 = 0.42;
 const COLUMNS: [f32; 5] = [64.0, 72.0, 56.0, 56.0, 76.0];
 /// The width of the kind before the name.
 const KIND: f32 = 52.0;
+/// The least width of kind and name.
+const NAME: f32 = 196.0;
+/// The columns that a narrow panel hides: the meter, then the rate, then the age.
+const HIDDEN: [usize; 3] = [0, 2, 3];
 
 /// The state of the monitor.
 #[derive(Default)]
@@ -253,12 +257,14 @@ fn number(value: f64) -> String {
 
 fn table_ui(ui: &mut Ui, rows: &[Row<'_>], is_empty: bool, selected: Option<(&str, &NodeDef)>) -> Option<Assignment> {
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
-    let [_, value, rate, time, _] = columns(head, COLUMNS);
+    let [_, value, rate, time, _] = columns(head, COLUMNS, NAME, &HIDDEN);
     let title = |at: f32, align: Align2, text: &str| {
         ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::weak());
     };
     title(head.left() + theme::UNIT + KIND, Align2::LEFT_CENTER, "control");
-    for (column, text) in [(value, "value"), (rate, "per s"), (time, "age")] {
+    let shown =
+        [(value, "value"), (rate, "per s"), (time, "age")].into_iter().filter(|(column, _)| column.width() > 0.0);
+    for (column, text) in shown {
         title(column.right(), Align2::RIGHT_CENTER, text);
     }
     ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::line()));
@@ -293,7 +299,7 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     if response.hovered() {
         ui.painter().rect_filled(rect, 3.0, theme::title());
     }
-    let [meter, value, rate, time, button] = columns(rect, COLUMNS);
+    let [meter, value, rate, time, button] = columns(rect, COLUMNS, NAME, &HIDDEN);
     let text = |text: String, font: FontId, colour: Color32, place: Rect, align: Align| {
         cell(ui, text, font, colour, place, align);
     };
@@ -305,7 +311,7 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     let named = Rect::from_min_max(pos2(left + KIND, rect.top()), pos2(meter.left() - theme::UNIT, rect.bottom()));
     text(name, digits.clone(), if is_new { Color32::WHITE } else { theme::text() }, named, Align::Min);
     if let Some(number_of) = row.value() {
-        if (0.0..=1.0).contains(&number_of) {
+        if meter.width() > 0.0 && (0.0..=1.0).contains(&number_of) {
             meter_ui(ui, meter, number_of as f32, is_new);
         }
         text(number(number_of), digits.clone(), theme::text(), value, Align::Max);

@@ -14,6 +14,8 @@ use crate::ui::widgets::clock;
 
 /// The widths of the columns after the title: length, model, state.
 const COLUMNS: [f32; 3] = [52.0, 96.0, 100.0];
+/// The least width of time and name. A narrow panel hides the model.
+const NAME: f32 = 220.0;
 /// The width of the time before the title.
 const PLAYED: f32 = 116.0;
 
@@ -51,7 +53,7 @@ fn state(row: &TakeRow) -> (&'static str, Color32) {
 /// Shows the list; the index of the row that was clicked.
 pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now: &Zoned) -> Option<usize> {
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
-    let [length, model, state] = columns(head, COLUMNS);
+    let [length, model, state] = columns(head, COLUMNS, NAME, &[1]);
     let title = |at: f32, align: Align2, text: &str| {
         ui.painter().text(pos2(at, head.center().y), align, text, theme::proportional(theme::SMALL), theme::weak());
     };
@@ -59,7 +61,9 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     title(left, Align2::LEFT_CENTER, "played");
     title(left + PLAYED, Align2::LEFT_CENTER, "take");
     title(length.right(), Align2::RIGHT_CENTER, "length");
-    title(model.left() + theme::UNIT, Align2::LEFT_CENTER, "model");
+    if model.width() > 0.0 {
+        title(model.left() + theme::UNIT, Align2::LEFT_CENTER, "model");
+    }
     title(state.left(), Align2::LEFT_CENTER, "state");
     ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::line()));
     if view.rows.is_empty() {
@@ -104,7 +108,7 @@ fn row_ui(ui: &mut Ui, row: &TakeRow, view: &TakesView<'_>, is_selected: bool, n
     } else if response.hovered() {
         ui.painter().rect_filled(rect, 3.0, theme::title());
     }
-    let [length, model, state] = columns(rect, COLUMNS);
+    let [length, model, state] = columns(rect, COLUMNS, NAME, &[1]);
     let (text, digits) = (theme::proportional(theme::SMALL), theme::monospace(theme::SMALL));
     let left = rect.left() + theme::UNIT;
     let time = Rect::from_min_max(pos2(left, rect.top()), pos2(left + PLAYED - theme::UNIT, rect.bottom()));
