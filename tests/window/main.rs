@@ -1,6 +1,6 @@
 //! The window, driven by pointer and keys, with an engine that records its calls.
 //!
-//! Screenshots are not compared, as graphics drivers differ in the last bits of every edge. The ignored tests render them for
+//! `snapshots` compares pictures of the window, where Vulkan is installed. The ignored tests render larger ones for
 //! inspection: `cargo test --test window -- --ignored`.
 #![cfg(feature = "ui")]
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test panics; exact equality is intended")]
@@ -19,6 +19,7 @@ mod probes;
 mod problems;
 mod recordings;
 mod screenshots;
+mod snapshots;
 mod stage;
 mod subpatches;
 mod takes;
