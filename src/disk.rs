@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bendrack_nodes::patch::{MapSet, Patch};
 
-use crate::files::{Error, Result, resolved};
+use crate::files::{self, Error, Result, resolved};
 use crate::provenance::{self, Opened};
 
 /// Reads the patch in a file: its own, or a PNG or MP4 that was rendered with it.
@@ -93,7 +93,7 @@ fn write(path: &Path, patch: &Patch) -> Result<()> {
 ///
 /// If the file cannot be read, or is no set of maps.
 pub fn load_maps(path: &Path) -> Result<MapSet> {
-    let bytes = fs::read(path).map_err(|error| Error::new(path, error))?;
+    let bytes = files::read(path).map_err(|error| Error::new(path, error))?;
     MapSet::from_slice(&bytes).map_err(|why| Error::new(path, why))
 }
 

@@ -1,7 +1,8 @@
 //! Files by their paths: whether two paths are one file, and what goes wrong with one.
 
 use std::fmt::{Display, Formatter};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 /// A result of reading or writing a file.
@@ -30,6 +31,30 @@ impl Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Opens a file to read. A pipe or a device is an error: reading one might wait without end.
+///
+/// # Errors
+///
+/// Fails if it is no ordinary file or cannot be opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() && !found.is_dir() {
+        return Err(io::Error::other("this is a pipe or a device; give an ordinary file"));
+    }
+    File::open(path)
+}
+
+/// The bytes of a file: see [`open`].
+///
+/// # Errors
+///
+/// Fails if it is no ordinary file or cannot be read.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// The data folder of the user on this system.
 pub fn data_folder() -> Option<PathBuf> {

@@ -1,7 +1,9 @@
 //! Pictures and maps: the data that the model, the taps, the outputs and the window exchange. Rows run from the top, pixels from the left.
 
+use serde::{Deserialize, Serialize};
+
 /// A picture in sRGB.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
     /// Pixels of a row.
     pub width: usize,
@@ -29,7 +31,7 @@ impl Picture {
 }
 
 /// A measurement laid out as a picture. The heatmap of a word covers the token grid; the spectrum of neurons is one row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Map {
     /// Values of a row.
     pub width: usize,

@@ -11,8 +11,8 @@ use crate::input::{Controls, ON, is_on};
 use crate::mapping::{self, KnobState};
 use crate::node::context::{NodeContext, TickContext};
 use crate::node::def::{Input, Output};
-pub use crate::node::memory::Memory;
 use crate::node::memory::is_remembered;
+pub use crate::node::memory::{Memory, StoredMemory};
 use crate::node::requests::Requests;
 use crate::node::value::{Gate, Kind, Value};
 use crate::program::target::Selection;
@@ -96,6 +96,21 @@ impl Scratch {
 }
 
 impl Plan {
+    /// A stored memory of this plan; none if it belongs to other nodes.
+    pub fn restore(&self, memory: StoredMemory) -> Option<Memory> {
+        memory.restore(&self.layout)
+    }
+
+    /// Stored measurements of this plan's taps. Outputs that the plan lacks are left out.
+    pub fn restore_measurements(&self, stored: &BTreeMap<Arc<str>, BTreeMap<String, f64>>) -> Measurements {
+        let of_node = |(id, numbers): (&Arc<str>, &BTreeMap<String, f64>)| {
+            let def = self.layout.def(id)?;
+            let known = numbers.iter().filter_map(|(name, number)| Some((def.output(name)?.1.name, *number)));
+            Some((id.clone(), known.collect()))
+        };
+        stored.iter().filter_map(of_node).collect()
+    }
+
     /// The program of one model call over `frames` latent frames. It starts from the memory at the beginning of the
     /// call, and advances it to the end.
     ///

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bendrack_nodes::program::Program;
-use candle_core::Tensor;
+use candle_core::{Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
 
 use super::tap::Measured;
 use crate::media::Map;
+use crate::wan::stored::Tensors;
 
 /// State between calls. Like the KV cache, it is an input of the next call.
 #[derive(Clone, Default)]
@@ -23,7 +25,38 @@ pub struct BendMemory {
 /// Identifies frozen columns: node, words, layer, step, heads.
 pub(super) type FrozenKey = (Arc<str>, String, usize, usize, Vec<u32>);
 
+/// A [`BendMemory`] apart from its tensors, to be stored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StoredBends {
+    /// The keys of frozen columns, in the order of their tensors.
+    frozen: Vec<FrozenKey>,
+    activity: BTreeMap<usize, Vec<f32>>,
+    maps: BTreeMap<Arc<str>, Map>,
+}
+
 impl BendMemory {
+    /// The state, with its tensors put into `tensors`.
+    pub fn store(&self, tensors: &mut Tensors) -> StoredBends {
+        for (number, columns) in self.frozen.values().enumerate() {
+            tensors.put(format!("frozen.{number}"), columns.clone());
+        }
+        let frozen = self.frozen.keys().cloned().collect();
+        StoredBends { frozen, activity: self.activity.clone(), maps: self.maps.clone() }
+    }
+
+    /// Stored state on a device.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor is missing, or if the device fails.
+    pub fn restore(stored: StoredBends, tensors: &mut Tensors, device: &Device) -> Result<Self> {
+        let mut frozen = BTreeMap::new();
+        for (number, key) in stored.frozen.into_iter().enumerate() {
+            frozen.insert(key, tensors.take(&format!("frozen.{number}"))?.to_device(device)?);
+        }
+        Ok(Self { frozen, activity: stored.activity, maps: stored.maps })
+    }
+
     /// Adds the results of a call under `program`, and drops nodes that the program lacks.
     pub fn update(&mut self, new: Self, program: &Program, measured: BTreeMap<Arc<str>, Measured>) {
         let nodes: BTreeSet<&str> = program.bends.iter().map(|bend| &*bend.node).collect();

@@ -47,7 +47,7 @@ use bound::{BendCache, BoundBend};
 use context::AttentionContext;
 use map::Scoped;
 use measure::Owner;
-pub use memory::BendMemory;
+pub use memory::{BendMemory, StoredBends};
 pub use numbers::map_numbers;
 pub use picture::picture_numbers;
 use softmax::Softmax;

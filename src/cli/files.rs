@@ -3,14 +3,14 @@
 //! An output replaces no input, no other output, and no file of another kind.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
 use super::Failure;
-use crate::files::{is_same, resolved};
+use crate::files::{self, is_same, resolved};
 use crate::output::video::{Format, is_numbered};
 
 /// Largest report or state that may be replaced, in bytes.
@@ -36,7 +36,7 @@ pub(super) enum Content {
 
 enum Place {
     File(PathBuf),
-    /// `folder/prefix00000.png`, …
+    /// `folder/prefix000000.png`, …
     Numbered {
         folder: PathBuf,
         prefix: OsString,
@@ -172,7 +172,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
 fn is_of(path: &Path, kind: Content) -> bool {
     let head = |length: u64| {
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut bytes));
+        let read = files::open(path).and_then(|file| file.take(length).read_to_end(&mut bytes));
         read.map(|_| bytes).unwrap_or_default()
     };
     match kind {

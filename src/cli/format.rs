@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::record::output;
 use super::{Failure, print};
 use crate::disk;
-use crate::files::{Error, Result};
+use crate::files::{self, Error, Result};
 
 #[derive(clap::Args)]
 pub(super) struct Format {
@@ -70,7 +70,7 @@ impl Format {
 fn is_canonical(path: &Path) -> Result<bool> {
     let beside = disk::layout_path(path);
     let is_same = |path: &Path| -> Result<bool> {
-        let text = std::fs::read(path).map_err(|error| Error::new(path, error))?;
+        let text = files::read(path).map_err(|error| Error::new(path, error))?;
         let patch = Patch::from_slice(&text).map_err(|problem| Error::new(path, problem))?;
         Ok(patch.to_json().as_bytes() == text)
     };

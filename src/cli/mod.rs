@@ -8,6 +8,7 @@ mod devices;
 mod extract;
 mod files;
 mod format;
+mod interrupt;
 mod maps;
 mod models;
 mod monitor;

@@ -1,81 +1,194 @@
 //! Writing of pictures to a video, with sound and provenance.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Failure;
 use super::files::Files;
 use crate::engine::model::FRAME_RATE;
 use crate::media::Picture;
 use crate::output::sidecar;
-use crate::output::video::VideoWriter;
+use crate::output::video::{End, VideoWriter};
 use crate::provenance::{self, Provenance};
-use crate::sound::{RATE, Samples};
+use crate::sound::{RATE, Samples, Stereo};
 
 /// A picture, and true if the patch records it.
 pub(super) type Shot = (Arc<Picture>, bool);
 
-/// Writes those of the first `wanted` pictures of `step` that the patch records, each with the sound of its time.
-/// Returns the number of written pictures. A video that fails on the way keeps the pictures written so far.
-pub(super) fn record(
-    mut video: Box<dyn VideoWriter>,
-    wanted: u64,
-    mut provenance: Option<&mut Provenance>,
-    mut sound: Option<Samples>,
-    mut step: impl FnMut() -> Result<Vec<Shot>, Failure>,
-) -> (u64, Result<(), Failure>) {
-    let (mut made, mut written) = (0, 0);
-    if let Some(provenance) = &mut provenance {
-        provenance.render.frames = wanted;
-        if let Err(error) = video.set_provenance(provenance) {
-            return (0, Err(output(&error)));
+/// The maker of pictures.
+pub(super) trait Maker {
+    /// Makes one step. Returns its pictures.
+    fn step(&mut self) -> Result<Vec<Shot>, Failure>;
+
+    /// Looks at the videos after each step. Returns the reason for which they are to end now.
+    fn look(&mut self, reached: &Reached, videos: &mut [Box<dyn VideoWriter>]) -> Result<Option<String>, Failure> {
+        let _ = (reached, videos);
+        Ok(None)
+    }
+
+    /// True if the videos can go on later.
+    fn is_resumable(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut() -> Result<Vec<Shot>, Failure>> Maker for F {
+    fn step(&mut self) -> Result<Vec<Shot>, Failure> {
+        self()
+    }
+}
+
+/// The progress of a recording.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Reached {
+    /// Pictures that are made.
+    pub(super) made: u64,
+    /// Pictures in the videos.
+    pub(super) written: u64,
+    /// The parts of the sound that are in the videos, in samples.
+    sound: Vec<Range<u64>>,
+}
+
+/// Videos that get the same pictures.
+pub(super) struct Recording<'a> {
+    /// The videos.
+    pub(super) videos: Vec<Box<dyn VideoWriter>>,
+    /// The number of pictures to make.
+    pub(super) wanted: u64,
+    /// The patch and its render.
+    pub(super) provenance: Option<&'a mut Provenance>,
+    /// The sound, from the first picture on.
+    pub(super) sound: Option<Samples>,
+    /// The progress of an earlier recording that goes on.
+    pub(super) reached: Reached,
+}
+
+impl Recording<'_> {
+    /// Writes those of the wanted pictures that the patch records, each with the sound of its time. Returns the number of
+    /// written pictures. Videos that fail on the way keep the pictures written so far.
+    pub(super) fn run(mut self, maker: &mut impl Maker) -> (u64, Result<(), Failure>) {
+        if let Err(failure) = self.begin() {
+            return self.discarded(failure);
+        }
+        let (ended, wanted) = (self.write(maker), self.wanted);
+        let written = self.reached.written;
+        let end = if maker.is_resumable() { End::Unfinished } else { End::Whole };
+        match ended {
+            Ok(None) if written == 0 => {
+                let why = format!(
+                    "output.record was off in all of the {wanted} pictures, so there is no video; turn it on, or choose another part of a take with --start"
+                );
+                self.discarded(Failure::Failed(why))
+            }
+            Ok(None) => match self.finish(End::Whole) {
+                Ok(()) => (written, Ok(())),
+                Err(error) => (0, Err(output(&error))),
+            },
+            Ok(Some(why)) | Err(Failure::Failed(why)) if written > 0 => match self.finish(end) {
+                Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} pictures are kept")))),
+                Err(error) if end == End::Unfinished => {
+                    (written, Err(Failure::Failed(format!("{why}; the video could not be finished: {error}"))))
+                }
+                Err(error) => (0, Err(Failure::Failed(format!("{why}; no pictures are kept: {error}")))),
+            },
+            Ok(Some(why)) => self.discarded(Failure::Failed(format!("{why}; there is no picture yet"))),
+            Err(failure) => self.discarded(failure),
         }
     }
-    if sound.is_some()
-        && let Err(error) = video.set_sound()
-    {
-        return (0, Err(output(&error)));
+
+    /// The end of videos without a picture. They leave no file.
+    fn discarded(self, failure: Failure) -> (u64, Result<(), Failure>) {
+        if self.reached.written == 0 {
+            // That there is no picture is known.
+            let _ = self.finish(End::Whole);
+        }
+        (0, Err(failure))
     }
-    let mut write = || -> Result<(), Failure> {
-        while made < wanted {
-            for (picture, recorded) in step()?.into_iter().take((wanted - made) as usize) {
-                made += 1;
-                let piece = sound.as_mut().map(|sound| sound.read((sound_until(made) - sound.position()) as usize));
-                if recorded {
-                    video.push(&picture).map_err(|error| output(&error))?;
-                    written += 1;
-                    if let Some(piece) = piece {
-                        video.push_sound(&piece).map_err(|error| output(&error))?;
-                    }
+
+    /// Prepares the videos. The sound of an earlier recording goes through them again.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if let Some(provenance) = &mut self.provenance {
+            provenance.render.frames = self.wanted;
+            let mut videos = self.videos.iter_mut();
+            videos.try_for_each(|video| video.set_provenance(provenance)).map_err(|error| output(&error))?;
+        }
+        let Some(sound) = &mut self.sound else { return Ok(()) };
+        self.videos.iter_mut().try_for_each(|video| video.set_sound()).map_err(|error| output(&error))?;
+        for part in &self.reached.sound {
+            drop_until(sound, part.start);
+            while sound.position() < part.end {
+                let piece = sound.read((part.end - sound.position()).min(u64::from(RATE)) as usize);
+                for video in &mut self.videos {
+                    video.push_sound(&piece).map_err(|error| output(&error))?;
                 }
             }
         }
+        drop_until(sound, sound_until(self.reached.made));
         Ok(())
-    };
-    let ended = write();
-    let finish = || -> crate::output::Result<()> {
-        if let Some(provenance) = provenance.filter(|provenance| provenance.render.frames != written) {
-            provenance.render.frames = written;
-            video.set_provenance(provenance)?;
+    }
+
+    /// Returns the reason of an early end.
+    fn write(&mut self, maker: &mut impl Maker) -> Result<Option<String>, Failure> {
+        while self.reached.made < self.wanted {
+            let left = (self.wanted - self.reached.made) as usize;
+            for (picture, recorded) in maker.step()?.into_iter().take(left) {
+                self.reached.made += 1;
+                let end = sound_until(self.reached.made);
+                let piece = self.sound.as_mut().map(|sound| sound.read((end - sound.position()) as usize));
+                if recorded {
+                    self.push(&picture, end, piece.as_deref()).map_err(|error| output(&error))?;
+                }
+            }
+            if self.reached.made < self.wanted
+                && let Some(why) = maker.look(&self.reached, &mut self.videos)?
+            {
+                return Ok(Some(why));
+            }
         }
-        video.finish()
-    };
-    match ended {
-        Ok(()) if written == 0 => {
-            let why = format!(
-                "output.record was off in all of the {wanted} pictures, so there is no video; turn it on, or choose another part of a take with --start"
-            );
-            (0, Err(Failure::Failed(why)))
+        Ok(None)
+    }
+
+    /// Adds a picture with its sound, which ends at a sample.
+    fn push(&mut self, picture: &Picture, end: u64, sound: Option<&[Stereo]>) -> crate::output::Result<()> {
+        for video in &mut self.videos {
+            video.push(picture)?;
+            if let Some(sound) = sound {
+                video.push_sound(sound)?;
+            }
         }
-        Ok(()) => match finish() {
-            Ok(()) => (written, Ok(())),
-            Err(error) => (0, Err(output(&error))),
-        },
-        Err(Failure::Failed(why)) if written > 0 => match finish() {
-            Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} pictures are kept")))),
-            Err(error) => (0, Err(Failure::Failed(format!("{why}; no pictures are kept: {error}")))),
-        },
-        Err(failure) => (0, Err(failure)),
+        self.reached.written += 1;
+        if let Some(sound) = sound {
+            let begin = end - sound.len() as u64;
+            match self.reached.sound.last_mut() {
+                Some(last) if last.end == begin => last.end = end,
+                _ => self.reached.sound.push(begin..end),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: End) -> crate::output::Result<()> {
+        let Self { videos, provenance, reached, .. } = self;
+        let mut ended = Ok(());
+        let provenance = provenance.map(|provenance| {
+            provenance.render.frames = reached.written;
+            &*provenance
+        });
+        for mut video in videos {
+            let named = provenance.map_or(Ok(()), |provenance| video.set_provenance(provenance));
+            ended = ended.and(named.and_then(|()| video.finish(end)));
+        }
+        ended
+    }
+}
+
+/// Leaves out the sound before a sample.
+fn drop_until(sound: &mut Samples, end: u64) {
+    while sound.position() < end {
+        sound.read((end - sound.position()).min(u64::from(RATE)) as usize);
     }
 }
 
@@ -113,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::output::Error;
+    use crate::output::video::Position;
 
     /// A video with room for some pictures, which publishes their number at its end.
     struct Short {
@@ -137,7 +251,11 @@ mod tests {
             Ok(())
         }
 
-        fn finish(self: Box<Self>) -> crate::output::Result<()> {
+        fn settle(&mut self) -> crate::output::Result<Position> {
+            Ok(Position::Pictures(self.pushed))
+        }
+
+        fn finish(self: Box<Self>, _: End) -> crate::output::Result<()> {
             self.kept.store(self.pushed, Ordering::Relaxed);
             Ok(())
         }
@@ -152,6 +270,11 @@ mod tests {
         Provenance { patch: Patch::default(), render }
     }
 
+    fn recording(video: Short, wanted: u64, provenance: &mut Provenance) -> Recording<'_> {
+        let (videos, reached) = (vec![Box::new(video) as Box<dyn VideoWriter>], Reached::default());
+        Recording { videos, wanted, provenance: Some(provenance), sound: None, reached }
+    }
+
     #[test]
     fn pictures_before_a_failure_are_kept() {
         // Room in the video, successful steps of three pictures, pictures kept of ten.
@@ -164,10 +287,10 @@ mod tests {
         ] {
             let finished = Arc::new(AtomicUsize::new(0));
             let claimed = Arc::new(AtomicU64::new(0));
-            let video = Box::new(Short { room, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
+            let video = Short { room, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 };
             let mut provenance = rendered();
             let mut made = 0;
-            let (reported, recorded) = record(video, 10, Some(&mut provenance), None, || {
+            let (reported, recorded) = recording(video, 10, &mut provenance).run(&mut || {
                 made += 1;
                 if made > steps {
                     return Err(Failure::Failed("the model broke".to_owned()));
@@ -190,10 +313,10 @@ mod tests {
     fn the_gate_of_the_recorder_selects_pictures() {
         for (wanted, kept, message) in [(10, 5, None), (1, 0, Some("output.record was off in all of the 1 pictures"))] {
             let (finished, claimed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
-            let video = Box::new(Short { room: 99, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 });
+            let video = Short { room: 99, kept: finished.clone(), claimed: claimed.clone(), pushed: 0 };
             let mut provenance = rendered();
             let mut made = 0;
-            let (reported, recorded) = record(video, wanted, Some(&mut provenance), None, || {
+            let (reported, recorded) = recording(video, wanted, &mut provenance).run(&mut || {
                 made += 1;
                 Ok(vec![(Arc::default(), false), (Arc::default(), true)])
             });

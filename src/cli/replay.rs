@@ -1,7 +1,6 @@
 //! `bendrack render --take`: a take as the video that was played, or as the same performance on another model.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use super::Failure;
 use super::render::Render;
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Entry, Frame, Model, Session};
+use crate::files;
 use crate::hex::hex;
 use crate::sound::{RATE, Samples, Sound};
 use crate::take::{Header, Performance, SoundFile, Take, processor};
@@ -155,7 +155,7 @@ impl Replay {
                 path.display()
             )));
         };
-        let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        let bytes = files::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
         let (sound, sound_path) = self.sound(&take.header, render)?;
         Ok(VideoSource {
             sound,
@@ -200,7 +200,7 @@ impl Replay {
 /// The sound file of a take, if it is the one that was played.
 pub(super) fn recorded_sound(file: &SoundFile) -> Result<Sound, String> {
     let path = Path::new(&file.path);
-    match fs::read(path) {
+    match files::read(path) {
         Ok(bytes) if hex(&Sha256::digest(&bytes)) == file.sha256 => {
             Sound::open(path, file.channels).map_err(|error| error.to_string())
         }

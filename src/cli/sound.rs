@@ -1,12 +1,12 @@
 //! The sound file of `--audio`.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::Failure;
+use crate::files;
 use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::sound::{Channels, Sound};
@@ -27,7 +27,7 @@ pub(super) fn open(source: &AudioSource, channels: Channels, quiet: bool) -> Res
 /// The sound file in place of an audio input, with its SHA-256 and its channels, for takes.
 pub(super) fn file(source: &AudioSource, channels: Channels) -> Result<Option<SoundFile>, Failure> {
     let AudioSource::File(path) = source else { return Ok(None) };
-    let bytes = fs::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    let bytes = files::read(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| Path::to_owned(path));
     Ok(Some(SoundFile { path: absolute.display().to_string(), sha256: hex(&Sha256::digest(bytes)), channels }))
 }

@@ -5,21 +5,26 @@ use std::sync::Arc;
 
 use bendrack_nodes::program::{Blend, Pass, Program, Switch, Tap};
 use candle_core::{Result, bail};
+use serde::{Deserialize, Serialize};
 
 use super::model::{LATENT_PIXELS, Model};
 use super::times::Clock;
 use super::warning::{Warning, Warnings};
-use crate::bend::{BendMemory, BoundProgram, LeftOut, Outcome};
+use crate::bend::{BendMemory, BoundProgram, LeftOut, Outcome, StoredBends};
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::PastVisibility;
 use crate::wan::noise::Noise;
-use crate::wan::rollout::{Rollout, RolloutError, Step};
+use crate::wan::rollout::{Rollout, RolloutError, Step, StoredRollout};
+use crate::wan::stored::Tensors;
 use crate::wan::text::{Prompt, Tokens, blend};
+use crate::wan::transformer::Context;
 
 /// The rollout with its prompt, and the memory of bends.
 pub(super) struct Denoiser {
     rollout: Rollout,
     prompt: Arc<Prompt>,
+    /// Its text.
+    text: Arc<str>,
     /// The second prompt, and its share.
     blend: Option<Blend>,
     memory: BendMemory,
@@ -27,6 +32,15 @@ pub(super) struct Denoiser {
     begun: BendMemory,
     /// True if bends take their exact form.
     exact: bool,
+}
+
+/// A denoiser between two chunks, apart from its tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StoredDenoiser {
+    rollout: StoredRollout,
+    text: Arc<str>,
+    blend: Option<Blend>,
+    bends: StoredBends,
 }
 
 impl Denoiser {
@@ -43,6 +57,7 @@ impl Denoiser {
         Ok(Self {
             rollout,
             prompt,
+            text: Arc::from(""),
             blend: None,
             memory: BendMemory::default(),
             begun: BendMemory::default(),
@@ -54,6 +69,32 @@ impl Denoiser {
     pub(super) fn restart(&mut self, noise: Box<dyn Noise + Send>) {
         self.rollout.restart(noise);
         self.memory = BendMemory::default();
+    }
+
+    /// The denoiser between two chunks, with its tensors put into `tensors`.
+    pub(super) fn store(&self, tensors: &mut Tensors) -> Result<StoredDenoiser> {
+        Ok(StoredDenoiser {
+            rollout: self.rollout.store(tensors)?,
+            text: self.text.clone(),
+            blend: self.blend.clone(),
+            bends: self.memory.store(tensors),
+        })
+    }
+
+    /// Continues from a stored denoiser of the same model and size.
+    pub(super) fn restore(
+        &mut self,
+        stored: StoredDenoiser,
+        tensors: &mut Tensors,
+        model: &mut Model,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let prompt = clock.time(|| model.text.encode(&stored.text))?;
+        let context = context(model, &prompt, stored.blend.as_ref(), clock)?;
+        self.rollout.restore(stored.rollout, context, tensors)?;
+        self.memory = BendMemory::restore(stored.bends, tensors, model.transformer.device())?;
+        (self.prompt, self.text, self.blend) = (prompt, stored.text, stored.blend);
+        Ok(())
     }
 
     /// Changes the noise from the next draw on.
@@ -160,17 +201,12 @@ impl Denoiser {
         if Arc::ptr_eq(&prompt, &self.prompt) && program.blend == self.blend {
             return Ok(None);
         }
-        let mut embedding = prompt.embedding.clone();
-        if let Some(Blend { prompt: second, amount, method }) = &program.blend {
-            let second = clock.time(|| model.text.encode(second))?;
-            embedding = blend(&embedding, &second.embedding, *amount, *method)?;
-        }
-        let context = Arc::new(model.transformer.context(&embedding)?);
+        let context = context(model, &prompt, program.blend.as_ref(), clock)?;
         match program.switch {
             None => self.rollout.set_context(context),
             Some(_) => self.rollout.replace_context(context),
         }
-        (self.prompt, self.blend) = (prompt, program.blend.clone());
+        (self.prompt, self.text, self.blend) = (prompt, program.prompt.clone(), program.blend.clone());
         Ok(program.switch)
     }
 
@@ -218,13 +254,23 @@ impl Denoiser {
     }
 }
 
+/// The features of a prompt, mixed with those of a second one.
+fn context(model: &mut Model, prompt: &Prompt, second: Option<&Blend>, clock: &mut Clock) -> Result<Arc<Context>> {
+    let mut embedding = prompt.embedding.clone();
+    if let Some(Blend { prompt: second, amount, method }) = second {
+        let second = clock.time(|| model.text.encode(second))?;
+        embedding = blend(&embedding, &second.embedding, *amount, *method)?;
+    }
+    Ok(Arc::new(model.transformer.context(&embedding)?))
+}
+
 /// The warning for a bend that was left out.
 fn warning_of(out: &LeftOut) -> Warning {
     let LeftOut { node, site, layer, step } = out;
     let sentence = format!(
         "overflow at {site}, layer {layer}, step {step}: the bend is skipped there; lower its amount, or target fewer layers"
     );
-    Warning::of(node.clone(), sentence)
+    Warning::skipped(node.clone(), *site, sentence)
 }
 
 /// The nodes that bend in a program.

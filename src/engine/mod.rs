@@ -15,6 +15,7 @@ mod past_policy;
 mod presenter;
 mod session;
 mod show;
+mod stored;
 mod taps;
 mod ticker;
 mod times;
@@ -30,6 +31,7 @@ use candle_core::{Result, bail};
 
 use crate::bend::{self, Measured};
 use crate::sound::Sound;
+use crate::wan::checkpoint::Checkpoint;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
@@ -39,7 +41,8 @@ use model::TOKEN_PIXELS;
 pub use model::{Model, ModelShape};
 use past_policy::{PastAction, PastPolicy};
 use presenter::Presenter;
-pub use session::{Checksum, Entry, Journal, Session, Video};
+pub use session::{Checksum, Entry, Journal, Session, StoredSession, Video};
+pub use stored::StoredEngine;
 use taps::TapCollector;
 use ticker::Ticker;
 pub use times::Times;
@@ -96,6 +99,10 @@ pub struct Engine {
     is_begun: bool,
     /// True if the latest call failed in the model.
     has_failed: bool,
+    /// The problem of the weights, if they are broken.
+    broken: Option<String>,
+    /// True once the weights are checked.
+    is_checked: bool,
     warnings: Warnings,
     times: Times,
 }
@@ -139,6 +146,8 @@ impl Engine {
             shown: 0,
             is_begun: false,
             has_failed: false,
+            broken: None,
+            is_checked: false,
             warnings: Warnings::default(),
             times: Times::default(),
             model,
@@ -305,7 +314,10 @@ impl Engine {
         let made =
             self.denoiser.advance((&program, &self.probes), frames[0], &mut self.times.model, &mut self.warnings)?;
         self.ticker.recycle(std::mem::replace(&mut self.program, program));
-        let Some((step, outcome)) = made else { return Ok(self.hold_picture(frames)) };
+        let Some((step, outcome)) = made else {
+            self.check_weights()?;
+            return Ok(self.hold_picture(frames));
+        };
 
         self.policy.record_cached(&step.cached, &self.program, self.denoiser.held_frames());
         self.taps.add(&self.program.taps, &outcome.measured, step.call.pass);
@@ -337,6 +349,18 @@ impl Engine {
         self.begin_make(program);
         self.ticker.begin_chunk();
         Ok(())
+    }
+
+    /// An error if the weights themselves are broken: no patch can help then. The first check reads all of them.
+    fn check_weights(&mut self) -> Result<()> {
+        if !self.is_checked {
+            self.broken = self.model.checkpoint.as_ref().map_or(Ok(None), Checkpoint::broken)?;
+            self.is_checked = true;
+        }
+        match &self.broken {
+            Some(problem) => bail!("{problem}"),
+            None => Ok(()),
+        }
     }
 
     /// Gives up a chunk whose model output is not finite. True if some of its frames are still to be shown: they have the last picture.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{Cache, Program, Switch};
+use bendrack_nodes::program::{Cache, Imprint, Program, Switch};
+use serde::{Deserialize, Serialize};
 
 use crate::wan::kv_cache::PastVisibility;
 
@@ -21,17 +22,17 @@ pub(super) enum PastAction {
 }
 
 /// Decides about past frames.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct PastPolicy {
     /// Requests of the patch in the middle of a chunk.
     due: Requests,
     /// Requests of the patch at the beginning of the chunk. A trigger that stays on requests once.
     begun: Requests,
     /// The programs under which the keys and values of past frames were computed, by number of the frame.
-    cached: BTreeMap<usize, Arc<Program>>,
+    cached: BTreeMap<usize, Arc<Imprint>>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Requests {
     reset: bool,
     recache: bool,
@@ -96,11 +97,12 @@ impl PastPolicy {
     pub(super) fn visibility(&self, program: &Program) -> PastVisibility {
         let cache = &program.cache;
         let is_stale = cache.stale.iter().any(|&strength| strength > 0.0);
-        let past = self.cached.iter().filter(|_| is_stale);
+        let here = is_stale.then(|| program.imprint());
+        let past = here.iter().flat_map(|here| self.cached.iter().map(move |(number, cached)| (number, here, cached)));
         PastVisibility {
             off: cache.off.iter().map(|&off| off > 0.0).collect(),
             strength: cache.stale.to_vec(),
-            staleness: past.map(|(number, cached)| (*number, program.distance(cached))).collect(),
+            staleness: past.map(|(number, here, cached)| (*number, here.distance(cached))).collect(),
         }
     }
 
@@ -109,10 +111,8 @@ impl PastPolicy {
         if numbers.is_empty() {
             return;
         }
-        let bends = program.bends.clone();
-        let (prompt, blend) = (program.prompt.clone(), program.blend.clone());
-        let program = Arc::new(Program { prompt, blend, bends, ..Program::default() });
-        self.cached.extend(numbers.iter().map(|&number| (number, program.clone())));
+        let imprint = Arc::new(program.imprint());
+        self.cached.extend(numbers.iter().map(|&number| (number, imprint.clone())));
         let held: Vec<usize> = held.collect();
         self.cached.retain(|number, _| held.contains(number));
     }
@@ -120,7 +120,8 @@ impl PastPolicy {
     /// True if a frame that can be recached has a program beyond the threshold of this one.
     fn is_far(&self, program: &Program, recacheable: impl Iterator<Item = usize>) -> bool {
         let Some(threshold) = program.cache.threshold else { return false };
+        let here = program.imprint();
         let mut cached = recacheable.filter_map(|number| self.cached.get(&number));
-        cached.any(|cached| program.distance(cached) > threshold)
+        cached.any(|cached| here.distance(cached) > threshold)
     }
 }

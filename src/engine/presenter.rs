@@ -12,6 +12,7 @@ use bendrack_nodes::program::source::Source;
 use bendrack_nodes::tick::Measurements;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::{Deserialize, Serialize};
 
 use super::frame::{Frame, Taps, times_with_picture, with_picture};
 use super::model::{LATENT_FRAMES, LATENT_SECS};
@@ -20,7 +21,10 @@ use crate::media::Picture;
 use crate::output::past::Peaks;
 use crate::output::scale::scaled;
 use crate::output::{Scene, cells};
+use crate::wan::conv::FeatureCache;
 use crate::wan::decode::{DecoderStream, FrameDecoder};
+use crate::wan::ops::is_finite;
+use crate::wan::stored::Tensors;
 
 /// Rows up to which the pictures of a small model are enlarged.
 const SCREEN_ROWS: usize = 512;
@@ -42,6 +46,13 @@ struct Lane {
     peaks: Arc<Peaks>,
     controls: Arc<Controls>,
     measurements: Arc<Measurements>,
+}
+
+/// A presenter apart from the features of its decoder, to be stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StoredPresenter {
+    peaks: Peaks,
+    last_picture: Picture,
 }
 
 impl Presenter {
@@ -66,14 +77,37 @@ impl Presenter {
         &self.last_picture
     }
 
+    /// The state between two latent frames, with its tensors put into `tensors`.
+    pub(super) fn store(&self, tensors: &mut Tensors) -> StoredPresenter {
+        for (layer, frames) in self.decoder.cache().iter() {
+            tensors.put(format!("decoder.{layer}"), frames.clone());
+        }
+        StoredPresenter { peaks: Peaks::clone(&self.peaks), last_picture: Picture::clone(&self.last_picture) }
+    }
+
+    /// Continues from stored state of the same model and size, on a device.
+    pub(super) fn restore(&mut self, stored: StoredPresenter, tensors: &mut Tensors, device: &Device) -> Result<()> {
+        let frames = tensors.take_all("decoder.").into_iter();
+        let frames = frames.map(|(layer, frames)| Ok((layer, frames.to_device(device)?)));
+        self.decoder.set_cache(FeatureCache::of(frames.collect::<Result<Vec<_>>>()?));
+        (self.peaks, self.last_picture) = (Arc::new(stored.peaks), Arc::new(stored.last_picture));
+        Ok(())
+    }
+
     pub(super) fn set_last_picture(&mut self, picture: Arc<Picture>) {
         self.last_picture = picture;
     }
 
-    /// The pictures of one latent frame, `[1, channels, 1, height, width]`.
-    pub(super) fn decode(&mut self, latents: &Tensor) -> Result<Vec<Arc<Picture>>> {
+    /// The pictures of one latent frame, `[1, channels, 1, height, width]`; none if they are not finite. They then have no effect on later ones.
+    pub(super) fn decode(&mut self, latents: &Tensor) -> Result<Option<Vec<Arc<Picture>>>> {
         let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
-        pictures(&self.decoder.push(&latents)?)
+        let before = self.decoder.clone();
+        let frames = self.decoder.push(&latents)?;
+        if is_finite(&frames)? {
+            return pictures(&frames).map(Some);
+        }
+        self.decoder = before;
+        Ok(None)
     }
 
     /// The frames of a latent frame, from its pictures. `index` is its place in the chunk.

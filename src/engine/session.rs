@@ -11,9 +11,11 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Tap;
 use candle_core::{Result, bail};
 use crc32fast::Hasher;
+use serde::{Deserialize, Serialize};
 
-use super::{Engine, Frame};
+use super::{Engine, Frame, StoredEngine};
 use crate::sound::Sound;
+use crate::wan::stored::Tensors;
 
 /// One thing that happens to a video.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ pub enum Entry {
 }
 
 /// The CRC-32 of the model's pictures that are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksum {
     /// The number of pictures.
     pub pictures: u64,
@@ -87,6 +89,8 @@ pub struct Session {
     /// Events that replaced one of their latent frame, because there were too many.
     merged: u64,
     pictures: u64,
+    /// Bytes of the pictures so far.
+    bytes: u64,
     hasher: Hasher,
 }
 
@@ -97,7 +101,41 @@ impl From<Engine> for Session {
     }
 }
 
+/// A session of a patch between two chunks, apart from its tensors: no device has sent anything.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StoredSession {
+    engine: StoredEngine,
+    checksum: Checksum,
+    /// Bytes of the pictures so far.
+    bytes: u64,
+}
+
 impl Session {
+    /// The session between two chunks. Its tensors are put into `tensors`.
+    ///
+    /// # Errors
+    ///
+    /// Fails within a chunk, for a session with events of devices, and if the device fails.
+    pub fn store(&self, tensors: &mut Tensors) -> Result<StoredSession> {
+        if !self.events.is_empty() || self.controls != Controls::default() {
+            bail!("a session with events of devices is not stored; render a patch, or the whole take")
+        }
+        Ok(StoredSession { engine: self.engine.store(tensors)?, checksum: self.checksum(), bytes: self.bytes })
+    }
+
+    /// Continues from a stored session of the same model, patch and settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stored session is that of another model, size or patch, and if the device fails.
+    pub fn restore(&mut self, stored: StoredSession, tensors: &mut Tensors) -> Result<()> {
+        self.engine.restore(stored.engine, tensors)?;
+        let StoredSession { checksum: Checksum { pictures, crc }, bytes, .. } = stored;
+        self.hasher = Hasher::new_with_initial_len(crc, bytes);
+        (self.pictures, self.bytes) = (pictures, bytes);
+        Ok(())
+    }
+
     /// A session of an engine that runs the plan of this patch.
     pub fn new(engine: Engine, patch: Arc<Patch>) -> Self {
         Self {
@@ -107,6 +145,7 @@ impl Session {
             events: Vec::new(),
             merged: 0,
             pictures: 0,
+            bytes: 0,
             hasher: Hasher::new(),
         }
     }
@@ -205,6 +244,7 @@ impl Session {
         let frames = self.engine.show(frames)?;
         for frame in &frames {
             self.hasher.update(&frame.picture.rgb);
+            self.bytes += frame.picture.rgb.len() as u64;
         }
         self.pictures += frames.len() as u64;
         Ok(frames)
@@ -238,7 +278,7 @@ impl Session {
         self.engine.restart();
         self.controls = Controls::default();
         self.events.clear();
-        (self.pictures, self.hasher) = (0, Hasher::new());
+        (self.pictures, self.bytes, self.hasher) = (0, 0, Hasher::new());
     }
 }
 

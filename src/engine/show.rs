@@ -7,7 +7,7 @@ use candle_core::Result;
 
 use super::make::MadeChunk;
 use super::model::LATENT_FRAMES;
-use super::{Engine, Frame};
+use super::{Engine, Frame, Warning};
 use crate::bend;
 use crate::media::Picture;
 
@@ -43,17 +43,29 @@ impl Engine {
         let pictures = match &made.latents {
             Some(latents) => {
                 let latents = latents.narrow(2, index, 1)?;
-                let pictures = self.times.decode.time(|| self.presenter.decode(&latents))?;
-                self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
-                pictures
+                if let Some(pictures) = self.times.decode.time(|| self.presenter.decode(&latents))? {
+                    self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
+                    pictures
+                } else {
+                    self.check_weights()?;
+                    self.warnings.add(Warning::new(
+                        "overflow of the decoder: the last picture stays; lower the amounts of bends",
+                    ));
+                    self.held_pictures(latent)
+                }
             }
-            None => vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }],
+            None => self.held_pictures(latent),
         };
         let (taps, probes) = (self.taps.show(index), self.probed.show(index).taps);
         let (presenter, program) = (&mut self.presenter, &self.program);
         let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
         let known = (controls, Arc::new(self.ticker.measurements().clone()));
         Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, (taps, probes), known)))
+    }
+
+    /// The last picture, in place of those of a latent frame.
+    fn held_pictures(&self, latent: usize) -> Vec<Arc<Picture>> {
+        vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }]
     }
 
     /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.

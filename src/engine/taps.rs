@@ -43,6 +43,17 @@ impl TapCollector {
         *self = Self::default();
     }
 
+    /// The maps of the latest latent frame that was shown.
+    pub(super) const fn last(&self) -> &Arc<Taps> {
+        &self.last
+    }
+
+    /// Continues behind a latent frame of these maps.
+    pub(super) fn set_last(&mut self, last: Arc<Taps>) {
+        self.chunk.clear();
+        self.last = last;
+    }
+
     /// Adds the measurements of a call of denoising.
     pub(super) fn add(&mut self, taps: &[Tap], measured: &BTreeMap<Arc<str>, Measured>, pass: Pass) {
         if pass == Pass::Cache {

@@ -9,7 +9,8 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::node::sound::HOPS_PER_SEC;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch, StoredMemory};
+use serde::{Deserialize, Serialize};
 
 use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};
 use super::warning::Warning;
@@ -37,7 +38,31 @@ pub(super) struct Ticker {
     lanes: Vec<Arc<Controls>>,
 }
 
+/// A ticker between two chunks, to be stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StoredTicker {
+    memory: StoredMemory,
+    measurements: BTreeMap<Arc<str>, BTreeMap<String, f64>>,
+}
+
 impl Ticker {
+    /// The ticker between two chunks, without its plan and its sound.
+    pub(super) fn store(&self) -> StoredTicker {
+        let named = |numbers: &BTreeMap<&str, f64>| numbers.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
+        let measurements = self.measurements.iter().map(|(node, numbers)| (node.clone(), named(numbers))).collect();
+        StoredTicker { memory: self.start.store(), measurements }
+    }
+
+    /// Continues from a stored ticker of the same plan; false if it belongs to other nodes.
+    pub(super) fn restore(&mut self, stored: StoredTicker) -> bool {
+        let Some(memory) = self.plan.restore(stored.memory) else { return false };
+        self.measurements = self.plan.restore_measurements(&stored.measurements);
+        (self.start, self.latest) = (memory.clone(), memory);
+        self.in_chunk = false;
+        self.lanes.clear();
+        true
+    }
+
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         Self {
             plan,

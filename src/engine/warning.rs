@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bendrack_nodes::program::Site;
+
 /// A message about a node, or about the whole patch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
@@ -12,17 +14,32 @@ pub struct Warning {
     pub output: Option<&'static str>,
     /// The problem, and what to do about it.
     pub message: String,
+    /// The site of a bend that is skipped at some places.
+    pub site: Option<Site>,
+    /// The number of these places; 1 for other problems.
+    pub count: usize,
 }
 
 impl Warning {
     /// A warning about the whole patch.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { node: None, output: None, message: message.into() }
+        Self { node: None, output: None, message: message.into(), site: None, count: 1 }
     }
 
     /// A warning about a node.
     pub fn of(node: Arc<str>, message: impl Into<String>) -> Self {
         Self { node: Some(node), ..Self::new(message) }
+    }
+
+    /// A warning about a bend that is skipped at a place of a site. Further places of the site are counted.
+    pub fn skipped(node: Arc<str>, site: Site, message: impl Into<String>) -> Self {
+        Self { site: Some(site), ..Self::of(node, message) }
+    }
+
+    /// True if it is about the same problem, at whatever place.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.node, self.output, self.site) == (&other.node, other.output, other.site)
+            && (self.site.is_some() || self.message == other.message)
     }
 
     /// A warning about an output whose number is not finite.
@@ -53,8 +70,10 @@ impl Warnings {
     }
 
     pub(super) fn add(&mut self, warning: Warning) {
-        if !self.0.contains(&warning) {
-            self.0.push(warning);
+        match self.0.iter_mut().find(|known| known.is_same(&warning)) {
+            Some(known) if warning.site.is_some() => known.count += warning.count,
+            Some(_) => {}
+            None => self.0.push(warning),
         }
     }
 

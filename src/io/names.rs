@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DeviceError;
 use crate::disk;
-use crate::files::data_folder;
+use crate::files::{self, data_folder};
 use crate::terminal;
 
 /// The version of the file.
@@ -270,7 +270,7 @@ fn read(file: &Path) -> io::Result<Stored> {
         Ok(meta) if meta.len() > MAX_BYTES => return Err(io::Error::other("the file is too long")),
         meta => _ = meta?,
     }
-    let mut stored: Stored = serde_json::from_slice(&fs::read(file)?)?;
+    let mut stored: Stored = serde_json::from_slice(&files::read(file)?)?;
     if stored.version != VERSION {
         let why = format!("a file of version {}; this bendrack reads version {VERSION}", stored.version);
         return Err(io::Error::other(why));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bendrack_nodes::program::source::Source;
+use serde::{Deserialize, Serialize};
 
 use crate::media::Map;
 
@@ -12,7 +13,7 @@ use crate::media::Map;
 type Taps = BTreeMap<Arc<str>, Map>;
 
 /// The peaks that spectra hold, neuron by neuron, by the id of their node.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Peaks(BTreeMap<Arc<str>, Vec<f32>>);
 
 impl Peaks {

@@ -1,6 +1,5 @@
 //! Finds the patch in a file of any kind.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use bendrack_nodes::patch::Patch;
 use bendrack_nodes::patch::read::MAX_BYTES;
 
 use super::{Render, mp4, png, sidecar, split};
-use crate::files::{Error, Result};
+use crate::files::{self, Error, Result};
 
 /// The longest text in a picture or video, in bytes: a patch with its render record.
 pub const LIMIT: u64 = MAX_BYTES as u64 + (64 << 10);
@@ -38,7 +37,7 @@ pub fn read(path: &Path) -> Result<Found> {
         io::ErrorKind::InvalidData => Error::new(path, error),
         _ => Error::new(path, format!("{error}; give the path of a patch, or of a PNG or MP4 rendered from one")),
     };
-    let mut file = BufReader::new(File::open(path).map_err(unread)?);
+    let mut file = BufReader::new(files::open(path).map_err(unread)?);
     match find(&mut file).map_err(unread)? {
         Some(found) => Ok(found),
         None => Err(Error::new(path, format!("the file has no patch; {}", sidecar::advice(path)))),

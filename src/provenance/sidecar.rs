@@ -12,7 +12,7 @@ const OF_FOLDER: &str = "patch.bend.json";
 /// | video | sidecar |
 /// |---|---|
 /// | `a.mp4`, `a.gif` | `a.bend.json` |
-/// | `a.png`, which is `a_00000.png`, … | `a.bend.json` |
+/// | `a.png`, which is `a_000000.png`, … | `a.bend.json` |
 /// | `a/`, or a folder there is | `a/patch.bend.json` |
 pub fn path(video: &Path) -> PathBuf {
     if video.to_string_lossy().ends_with(is_separator) || video.is_dir() {

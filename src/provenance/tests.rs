@@ -13,6 +13,7 @@ use super::boxes::packed;
 use super::read::{LIMIT, find};
 use super::{KEY, Provenance, Render, mp4, patch_sha256, png, read, split};
 use crate::media::Picture;
+use crate::output::video::End;
 use crate::output::{open, sidecar};
 
 fn provenance() -> Provenance {
@@ -42,7 +43,7 @@ fn video(folder: &Path, name: &str) -> PathBuf {
     for level in [30, 120, 200] {
         video.push(&Picture::filled(32, 16, [level; 3])).expect("a picture fits");
     }
-    video.finish().expect("a video ends");
+    video.finish(End::Whole).expect("a video ends");
     path
 }
 
@@ -51,7 +52,7 @@ static VIDEOS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     video(folder.path(), "a.png");
     video(folder.path(), "a.mp4");
-    ["a_00001.png", "a.mp4"].map(|name| fs::read(folder.path().join(name)).expect("a file"))
+    ["a_000001.png", "a.mp4"].map(|name| fs::read(folder.path().join(name)).expect("a file"))
 });
 
 #[test]
@@ -60,7 +61,7 @@ fn what_is_written_is_what_is_read() {
     for name in ["a.mp4", "a.png", "b/"] {
         video(folder.path(), name);
     }
-    for name in ["a.mp4", "a_00000.png", "a_00002.png", "b/00001.png"] {
+    for name in ["a.mp4", "a_000000.png", "a_000002.png", "b/000001.png"] {
         let path = folder.path().join(name);
         let opened = read(&path).expect(name).open(&path).expect(name);
         assert_eq!((opened.patch, opened.render), (provenance().patch, Some(provenance().render)), "{name}");
@@ -73,7 +74,7 @@ fn what_is_written_is_what_is_read() {
 fn others_read_it_too() {
     let folder = tempfile::tempdir().expect("a folder");
     video(folder.path(), "a.png");
-    let file = BufReader::new(File::open(folder.path().join("a_00001.png")).expect("a file"));
+    let file = BufReader::new(File::open(folder.path().join("a_000001.png")).expect("a file"));
     // This reader stops before the pixels, so the chunk stands before them.
     let reader = ::png::Decoder::new(file).read_info().expect("a PNG");
     let [chunk] = &reader.info().utf8_text[..] else { panic!("one text") };
@@ -121,9 +122,9 @@ fn a_file_without_a_patch_names_the_alternatives() {
     for name in ["plain.mp4", "plain.gif", "plain.png"] {
         let mut video = open(&folder.path().join(name), 16.0).expect("a video begins");
         video.push(&Picture::filled(32, 16, [9; 3])).expect("a picture fits");
-        video.finish().expect("a video ends");
+        video.finish(End::Whole).expect("a video ends");
     }
-    for name in ["plain.mp4", "plain.gif", "plain_00000.png"] {
+    for name in ["plain.mp4", "plain.gif", "plain_000000.png"] {
         let error = read(&folder.path().join(name)).expect_err("nothing in it").to_string();
         assert!(error.contains(name) && error.contains("look for") && error.contains("plain.bend.json"), "{error}");
     }

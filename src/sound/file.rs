@@ -1,6 +1,6 @@
 //! Audio files to hops, and to decoded packets.
 
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -25,6 +25,7 @@ use super::channels::{ChannelAnalyser, Channels};
 use super::container::Source;
 use super::opus::OpusDecoder;
 use super::{Sound, Stereo};
+use crate::files;
 
 /// Longest audio file, in hours.
 const MOST_HOURS: usize = 4;
@@ -110,7 +111,7 @@ impl Packets {
                 "this is no regular file, but a pipe or a device; save the sound, and give the path of the file".into(),
             );
         }
-        let file = File::open(path).map_err(|error| {
+        let file = files::open(path).map_err(|error| {
             format!("the file cannot be opened: {error}; give the path of an audio file that you may read")
         })?;
         let source = Source::open(file).map_err(|error| match error.kind() {

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::files;
+
 /// Marks a file as being recorded, until it is closed. Reading it stays possible.
 #[cfg(unix)]
 pub(super) fn mark(file: &File) {
@@ -18,7 +20,7 @@ pub(super) fn mark(_: &File) {}
 #[cfg(unix)]
 pub fn is_recording(path: &Path) -> bool {
     use std::fs::TryLockError;
-    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    files::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// True if a bendrack, this one or another, records a file at this moment.

@@ -1,6 +1,5 @@
 //! Reading a take. Nothing in it is trusted: a damaged take ends where it is damaged, a wrong line is named.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use super::lock::is_recording;
 use super::{Header, OLDEST, TakeError, VERSION};
 use crate::engine::Entry;
 use crate::engine::model::LATENT_FRAMES;
+use crate::files;
 
 /// The longest line: a patch, and a little more.
 const MAX_LINE: u64 = MAX_BYTES as u64 + (64 << 10);
@@ -80,7 +80,7 @@ impl Take {
 
 /// Opens a take: its header, and the lines after it.
 pub(super) fn open(path: &Path) -> Result<(Header, Lines<impl Read + use<>>), TakeError> {
-    let file = File::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
+    let file = files::open(path).map_err(|error| TakeError::new(path, format_args!("{error}; give a .take file")))?;
     let mut lines = Lines { from: BufReader::new(MultiGzDecoder::new(BufReader::new(file))), is_cut: false };
     let no_take = || TakeError::new(path, "not a take of bendrack; give a .take file");
     let first = lines.next_line().map_err(|_| no_take())?.ok_or_else(no_take)?;

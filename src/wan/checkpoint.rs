@@ -17,6 +17,7 @@ use super::text::{TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
 use super::vae;
 use super::weights::{Kind, Weights};
+use crate::files;
 
 /// The depth of folders that are searched for a checkpoint.
 const DEPTH: usize = 3;
@@ -141,6 +142,22 @@ impl Checkpoint {
             }
             _ => Ok(weights),
         }
+    }
+
+    /// The problem of the first file with numbers that are not finite; none if there is none. It reads all weights.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read.
+    pub fn broken(&self) -> Result<Option<String>> {
+        let others = [&self.lora, &self.text_encoder, &self.taehv, &self.vae].into_iter().flatten();
+        let open = |path: &PathBuf| Weights::open(path, DType::F32, &Device::Cpu);
+        for weights in [self.open_transformer(DType::F32, &Device::Cpu)].into_iter().chain(others.map(open)) {
+            if let Some(problem) = weights?.broken()? {
+                return Ok(Some(problem));
+            }
+        }
+        Ok(None)
     }
 
     fn read_config(&self) -> Result<Option<Value>> {
@@ -300,7 +317,7 @@ fn read_config(path: &Path) -> Result<Value> {
         if std::fs::metadata(path)?.len() > MAX_CONFIG_BYTES {
             bail!("the file is too long for a model configuration")
         }
-        serde_json::from_slice(&std::fs::read(path)?).or_else(|error| bail!("{error}"))
+        serde_json::from_slice(&files::read(path)?).or_else(|error| bail!("{error}"))
     };
     read().about(path.display())
 }

@@ -157,6 +157,11 @@ impl FeatureCache {
         self.frames.iter().map(|(name, frames)| (name.as_str(), frames))
     }
 
+    /// The frames of each layer, as [`Self::iter`] gives them.
+    pub fn of(frames: impl IntoIterator<Item = (String, Tensor)>) -> Self {
+        Self { frames: frames.into_iter().collect() }
+    }
+
     /// True if the layer `name` has frames.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.frames.contains_key(name)

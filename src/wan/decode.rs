@@ -63,6 +63,11 @@ impl DecoderStream {
         self.cache = FeatureCache::default();
     }
 
+    /// Continues from the features of another stream.
+    pub fn set_cache(&mut self, cache: FeatureCache) {
+        self.cache = cache;
+    }
+
     /// The features of the frames so far.
     pub fn cache(&self) -> &FeatureCache {
         &self.cache

@@ -28,6 +28,7 @@ pub mod mini;
 pub mod noise;
 pub mod rollout;
 pub mod rope;
+pub mod stored;
 pub mod streaming;
 pub mod transformer;
 

@@ -360,7 +360,7 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
     wanted["nodes"]["prompt"]["params"]["text"] = "a blue ring — “öde”".into();
     let patch = |bytes: &[u8]| bendrack_nodes::patch::Patch::from_slice(bytes).expect("a patch");
     let wanted = patch(wanted.to_string().as_bytes());
-    for name in ["a.mp4", "a.bend.json", "p_00000.png", "p_00001.png", "p.bend.json"] {
+    for name in ["a.mp4", "a.bend.json", "p_000000.png", "p_000001.png", "p.bend.json"] {
         let extract = bendrack(&["extract", &at(name)]);
         assert!(extract.status.success() && extract.stderr.is_empty(), "{name}: {}", stderr(&extract));
         assert_eq!(patch(&extract.stdout), wanted, "{name}");
@@ -375,7 +375,7 @@ fn a_patch_comes_back_out_of_what_was_rendered_and_renders_the_same() {
         assert!(sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit()), "{sum}");
     }
     // Every part of it is a patch to the other commands, too.
-    assert!(bendrack(&["check", &at("a.bend.json"), &at("a.mp4"), &at("p_00000.png")]).status.success());
+    assert!(bendrack(&["check", &at("a.bend.json"), &at("a.mp4"), &at("p_000000.png")]).status.success());
     let extract = bendrack(&["extract", &at("a.mp4"), "-o", &at("again.json")]);
     assert!(extract.status.success() && extract.stdout.is_empty(), "{}", stderr(&extract));
     for (patch, video) in [("again.json", "again.mp4"), ("a.mp4", "directly.mp4")] {
@@ -400,8 +400,8 @@ fn metadata_can_be_left_out_and_no_patch_is_written_over() {
     for name in ["a.mp4", "p.png"] {
         rendered(&["patches/first_bend.json", "--no-metadata", "-o", &at(name)], &report);
     }
-    assert_eq!(files(), ["a.mp4", "p_00000.png", "p_00001.png", "report.json"]);
-    for name in ["a.mp4", "p_00001.png", "report.json"] {
+    assert_eq!(files(), ["a.mp4", "p_000000.png", "p_000001.png", "report.json"]);
+    for name in ["a.mp4", "p_000001.png", "report.json"] {
         let extract = bendrack(&["extract", &at(name)]);
         assert!(extract.status.code() == Some(1) && extract.stdout.is_empty(), "{name}");
         let report = stderr(&extract);

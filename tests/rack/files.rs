@@ -54,7 +54,7 @@ fn wrong_outputs_are_refused_before_anything_is_written() {
         with(&["-o", "new.gif", "--report", "NEW.gif"]),
         with(&["-o", "new.gif", "--report", "sub/../new.gif"]),
         with(&["-o", "new.gif", "--report", "new.bend.json"]),
-        with(&["-o", "new.png", "--report", "new_00000.png"]),
+        with(&["-o", "new.png", "--report", "new_000000.png"]),
         with(&["-o", "new/", "--report", "new/patch.bend.json"]),
         with(&["-o", "new.gif", "--report", "other.json"]),
         with(&["-o", "new.gif", "--report", "sub"]),
@@ -117,4 +117,51 @@ fn a_report_can_be_printed() {
     assert!(render.status.success(), "{}", String::from_utf8_lossy(&render.stderr));
     let report: serde_json::Value = serde_json::from_slice(&render.stdout).expect("JSON");
     assert_eq!(report["frames"], 1);
+}
+
+/// A pipe where a file is expected is refused. Waiting for it would have no end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe.json");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let model = tempfile::tempdir().expect("a folder");
+    let weights = model.path().join("w.safetensors");
+    assert!(std::process::Command::new("mkfifo").arg(&weights).status().expect("mkfifo").success());
+    let at = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let (pipe, out, model) = (at("pipe.json"), at("a.mp4"), model.path().to_str().expect("a path"));
+    let patch = "patches/first_bend.json";
+    for args in [
+        &["check", &pipe][..],
+        &["format", "--check", &pipe],
+        &["program", &pipe],
+        &["devices", &pipe],
+        &["extract", &pipe],
+        &["render", &pipe, "-o", &out],
+        &["render", "--take", &pipe, "-o", &out],
+        &["render", patch, "-o", &out, "--audio", &pipe],
+        &["render", patch, "-o", &out, "--model", model],
+        &["play", patch, "--state", &pipe, "--resume"],
+    ] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_bendrack"))
+            .args(args)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let begun = std::time::Instant::now();
+        let ended = loop {
+            match child.try_wait().expect("a child") {
+                Some(ended) => break ended,
+                None if begun.elapsed().as_secs() > 20 => {
+                    child.kill().expect("killed");
+                    panic!("{args:?} waits for a pipe");
+                }
+                None => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        };
+        assert!(!ended.success(), "{args:?}");
+    }
 }

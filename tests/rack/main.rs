@@ -11,6 +11,7 @@ mod language;
 mod makes;
 mod notices;
 mod play;
+mod renders;
 mod rig;
 mod soak;
 mod takes;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bendrack::media::Picture;
+use bendrack::output::video::End;
 use bendrack::output::{open, sidecar};
 use bendrack::provenance::{Provenance, Render};
 use bendrack_nodes::patch::{Edit, Patch};
@@ -38,7 +39,7 @@ fn video(path: &Path, provenance: Option<&Provenance>) {
         video.set_provenance(provenance).unwrap();
     }
     video.push(&Picture::filled(32, 32, [90; 3])).unwrap();
-    video.finish().unwrap();
+    video.finish(End::Whole).unwrap();
 }
 
 fn drop_file(window: &mut Window, path: &Path) {
@@ -53,7 +54,7 @@ fn a_dropped_picture_video_or_sidecar_opens_its_patch_and_is_not_changed() {
     video(&at("a.mp4"), Some(&provenance()));
     video(&at("p.png"), Some(&provenance()));
     sidecar::write(&at("a.bend.json"), &provenance()).unwrap();
-    for name in ["a.mp4", "p_00000.png", "a.bend.json"] {
+    for name in ["a.mp4", "p_000000.png", "a.bend.json"] {
         let before = std::fs::read(at(name)).unwrap();
         let (mut window, fake) = window(Patch::default());
         let plans = fake.plans();

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::input::ControlId;
 use crate::mapping::{KNOB_CELLS, KnobState, MAP_CELLS};
 use crate::node::def::NodeDef;
@@ -101,9 +103,31 @@ impl Layout {
         cells
     }
 
+    /// The nodes with the names of their declarations.
+    fn names(&self) -> Vec<(Arc<str>, String)> {
+        self.nodes.iter().map(|(id, cells)| (id.clone(), cells.def.name.to_owned())).collect()
+    }
+
+    /// The declaration of a node.
+    pub(crate) fn def(&self, id: &str) -> Option<&'static NodeDef> {
+        self.nodes.get(id).map(|cells| cells.def)
+    }
+
     /// Offsets of the numbers of a node.
     pub(crate) fn cells(&self, id: &str) -> Option<&Cells> {
         self.nodes.get(id)
+    }
+}
+
+impl StoredMemory {
+    /// The memory in a plan of the same nodes; none if the nodes differ. Before the first tick any plan fits.
+    pub(crate) fn restore(self, layout: &Arc<Layout>) -> Option<Memory> {
+        if self.numbers.is_empty() {
+            return Some(Memory::default());
+        }
+        let fits =
+            self.nodes == layout.names() && (self.numbers.len(), self.texts.len()) == (layout.count, layout.texts);
+        fits.then(|| Memory { layout: layout.clone(), numbers: self.numbers, texts: self.texts })
     }
 }
 
@@ -188,6 +212,22 @@ impl Memory {
         self.layout.clone_from(&other.layout);
         self.numbers.clone_from(&other.numbers);
         self.texts.clone_from(&other.texts);
+    }
+}
+
+/// A [`Memory`] apart from its plan, to be stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredMemory {
+    /// The nodes, in the order of their numbers, each with the name of its declaration.
+    nodes: Vec<(Arc<str>, String)>,
+    numbers: Vec<f64>,
+    texts: Vec<Option<Arc<str>>>,
+}
+
+impl Memory {
+    /// The memory without its plan.
+    pub fn store(&self) -> StoredMemory {
+        StoredMemory { nodes: self.layout.names(), numbers: self.numbers.clone(), texts: self.texts.clone() }
     }
 }
 

@@ -13,16 +13,53 @@
 //! The distance is 0 for equal programs, symmetric, and obeys the triangle inequality. Taps, screen, messages, seed and
 //! cache requests do not count. Neither does the order of bends, nor the method of a mix.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::program::op::{Lanes, Param};
 use crate::program::{Bend, Blend, Program};
 
 /// Strength of a bend in a latent frame, in fractions of its knobs' travel.
-type Effect = SmallVec<[f64; 8]>;
+type Effect = Vec<f64>;
+
+/// The part of a program on which distances depend. It is plain data, and can be stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Imprint {
+    /// The texts of the prompt with their shares.
+    prompt: Vec<(Arc<str>, f64)>,
+    bends: Vec<BendImprint>,
+}
+
+/// A bend in an imprint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct BendImprint {
+    /// Node, site, operation, target and words. Bends with equal identities are one bend with other numbers.
+    identity: String,
+    /// Its strength, by latent frame.
+    effects: Vec<Effect>,
+}
 
 impl Program {
+    /// The part of the program on which distances depend.
+    pub fn imprint(&self) -> Imprint {
+        let (second, amount) = match &self.blend {
+            Some(Blend { prompt, amount, .. }) => (Some((prompt.clone(), *amount)), *amount),
+            None => (None, 0.0),
+        };
+        let prompt = [(self.prompt.clone(), 1.0 - amount)].into_iter().chain(second).collect();
+        Imprint { prompt, bends: self.bends.iter().map(Bend::imprint).collect() }
+    }
+
     /// Distance to another program; the formula is in the module's documentation.
+    pub fn distance(&self, other: &Self) -> f64 {
+        self.imprint().distance(&other.imprint())
+    }
+}
+
+impl Imprint {
+    /// Distance to another imprint: that of their programs.
     pub fn distance(&self, other: &Self) -> f64 {
         let here: f64 =
             self.bends.iter().enumerate().map(|(i, bend)| bend_distance(bend, self.partner(i, other))).sum();
@@ -33,47 +70,54 @@ impl Program {
     /// The sum over texts: half of the differences between their shares in the prompts.
     fn prompt_distance(&self, other: &Self) -> f64 {
         let difference = |text: &str| (self.part(text) - other.part(text)).abs();
-        let texts = [self, other].into_iter().flat_map(Self::texts);
+        let texts = self.prompt.iter().chain(&other.prompt).map(|(text, _)| &**text);
         let mut seen: SmallVec<[&str; 4]> = texts.collect();
         seen.sort_unstable();
         seen.dedup();
         0.5 * seen.into_iter().map(difference).sum::<f64>()
     }
 
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        [&*self.prompt].into_iter().chain(self.blend.iter().map(|blend| &*blend.prompt))
-    }
-
     /// Share of a text in the prompt.
     fn part(&self, text: &str) -> f64 {
-        let (second, amount) = match &self.blend {
-            Some(Blend { prompt, amount, .. }) => (&**prompt, *amount),
-            None => ("", 0.0),
-        };
-        let first = if *self.prompt == *text { 1.0 - amount } else { 0.0 };
-        first + if second == text { amount } else { 0.0 }
+        self.prompt.iter().filter(|(known, _)| **known == *text).map(|(_, share)| share).sum()
     }
 
-    /// The same bend in another program. The n-th of several equal bends pairs with the n-th of them there.
-    fn partner<'a>(&self, index: usize, other: &'a Self) -> Option<&'a Bend> {
-        let bend = &self.bends[index];
-        let before = self.bends[..index].iter().filter(|known| bend.is_same(known)).count();
-        other.bends.iter().filter(|known| bend.is_same(known)).nth(before)
+    /// The same bend in another imprint. The n-th of several equal bends pairs with the n-th of them there.
+    fn partner<'a>(&self, index: usize, other: &'a Self) -> Option<&'a BendImprint> {
+        let identity = &self.bends[index].identity;
+        let before = self.bends[..index].iter().filter(|known| known.identity == *identity).count();
+        other.bends.iter().filter(|known| known.identity == *identity).nth(before)
     }
 }
 
 /// Distance of two bends: the mean over the latent frames.
-fn bend_distance(a: &Bend, b: Option<&Bend>) -> f64 {
-    let frames = a.amount.len().max(b.map_or(0, |b| b.amount.len()));
+fn bend_distance(a: &BendImprint, b: Option<&BendImprint>) -> f64 {
+    let frames = a.effects.len().max(b.map_or(0, |b| b.effects.len()));
+    let none = Effect::new();
     let in_frame = |frame| {
-        let (a, b) = (a.effect(frame), b.map(|b| b.effect(frame)).unwrap_or_default());
+        let (a, b) = (a.effect(frame, &none), b.map_or(&none, |b| b.effect(frame, &none)));
         let of = |effect: &Effect, i: usize| effect.get(i).copied().unwrap_or(0.0);
-        (0..a.len()).map(|i| (of(&a, i) - of(&b, i)).abs()).fold(0.0, f64::max).min(1.0)
+        (0..a.len()).map(|i| (of(a, i) - of(b, i)).abs()).fold(0.0, f64::max).min(1.0)
     };
     if frames == 0 { 0.0 } else { (0..frames).map(in_frame).sum::<f64>() / frames as f64 }
 }
 
+impl BendImprint {
+    /// Strength in a latent frame; frames beyond the last have that of the last.
+    fn effect<'a>(&'a self, frame: usize, none: &'a Effect) -> &'a Effect {
+        self.effects.get(frame).or(self.effects.last()).unwrap_or(none)
+    }
+}
+
 impl Bend {
+    fn imprint(&self) -> BendImprint {
+        let Self { node, site, op, target, with, .. } = self;
+        // Numbers of a target are part of its identity: `Debug` prints each so that it can be read back.
+        let identity = format!("{node} {site} {} {target:?} {with:?}", op.name);
+        let effects = (0..self.amount.len()).map(|frame| self.effect(frame)).collect();
+        BendImprint { identity, effects }
+    }
+
     /// True for the same bend in another program, with any numbers.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (&self.node, self.site, self.op) == (&other.node, other.site, other.op)

@@ -37,6 +37,7 @@ use crate::program::region::Region;
 use crate::program::source::Source;
 use crate::program::target::{Selection, Target, Words};
 pub use colour::byte;
+pub use distance::Imprint;
 pub use knob::Mapped;
 pub use message::{Form, Message, Midi, Part, To};
 pub use site::{Axis, Site};
@@ -101,7 +102,7 @@ pub struct Bend {
 }
 
 /// A second prompt, mixed with the first from the next chunk on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blend {
     /// The second prompt.
     pub prompt: Arc<str>,

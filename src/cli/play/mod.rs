@@ -8,11 +8,12 @@ mod watch;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::device_outputs::DeviceOutputs;
 use super::files::{Content, Files};
+use super::interrupt::Interrupt;
 use super::render::compile;
 use super::{Failure, models, read_patch, size, sound};
 use crate::engine::{Engine, EngineHandle, Frame, Session};
@@ -68,10 +69,7 @@ impl Play {
         let patch = read_patch(&self.patch)?;
         let plan = Arc::new(compile(&patch, &self.patch, false)?);
         let sound = sound::open(&self.devices.audio, self.devices.audio_channels, false)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        ctrlc::set_handler(move || stopped.store(true, Ordering::Relaxed))
-            .map_err(|error| Failure::Failed(format!("signals cannot be received: {error}")))?;
+        let stop = Interrupt::watch_terminal()?.flag();
 
         let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
         let (mut knobs, wanted) = (Knobs::new(patch.clone()), patch.devices.clone());

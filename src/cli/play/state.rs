@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Failure;
 use crate::disk;
+use crate::files;
 use crate::input::Inbox;
 use crate::terminal;
 
@@ -44,7 +45,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Event>, Failure> {
         Ok(meta) if meta.len() > MAX_STATE => return Err(failed("too long for a state")),
         Ok(_) => {}
     }
-    let text = fs::read(path).map_err(|error| failed(&error.to_string()))?;
+    let text = files::read(path).map_err(|error| failed(&error.to_string()))?;
     let state: State = serde_json::from_slice(&text).map_err(|error| failed(&error.to_string()))?;
     if state.version != VERSION {
         return Err(failed(&format!("a state of version {}; this bendrack reads version {VERSION}", state.version)));

@@ -1,21 +1,26 @@
 //! A video being rendered: its steps, its progress, its report.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Render, peak_memory};
+use super::checkpoint::Checkpoint;
+use super::{Render, peak_memory, space};
 use crate::cli::Failure;
-use crate::cli::record::Shot;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::record::{Maker, Reached, Shot, output};
 use crate::cli::replay::Player;
 use crate::disk;
-use crate::engine::Session;
+use crate::engine::{Phase, Session, Warning};
 use crate::hex::hex;
+use crate::output::video::VideoWriter;
 use crate::terminal;
+use crate::wan::error::message;
+use crate::wan::stored::Tensors;
 
 /// Longest printed warning, in characters.
 const LONGEST: usize = 300;
@@ -29,19 +34,54 @@ pub(in crate::cli) struct Progress {
     pub(in crate::cli) of: u64,
 }
 
+/// A warning that may come more than once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Repeated {
+    /// The text, at its first place.
+    text: String,
+    /// The number of chunks, or of places of a skipped bend.
+    count: u64,
+}
+
+/// Warnings with one key are one problem: a bend that is skipped at a site, or a text.
+fn key(warning: &Warning) -> String {
+    match (&warning.node, warning.site) {
+        (Some(node), Some(site)) => format!("{node} {site}"),
+        _ => shortened(&warning.to_string()),
+    }
+}
+
 /// A video being rendered.
 pub(super) struct Job {
     session: Session,
     player: Player,
     patch_sha256: String,
     /// Hash of all executed programs.
-    digest: Sha256,
-    /// All warnings so far, including those that --quiet hides.
-    warned: BTreeSet<String>,
+    programs: [u8; 32],
+    /// All warnings, including those that --quiet hides.
+    warned: BTreeMap<String, Repeated>,
+    /// The warnings of the chunk under way.
+    open: Vec<Warning>,
     quiet: bool,
     pub(super) bar: ProgressBar,
     /// Last printed progress.
     progress: Option<Progress>,
+    interrupt: Interrupt,
+    keeper: Option<Keeper>,
+}
+
+/// The keeper of checkpoints.
+pub(super) struct Keeper {
+    /// The path of the checkpoint.
+    pub(super) path: PathBuf,
+    /// Pictures from one checkpoint to the next, at least.
+    pub(super) interval: u64,
+    /// The settings that decide the pictures.
+    pub(super) settings: BTreeMap<String, String>,
+    /// The videos, by their paths.
+    pub(super) outputs: Vec<PathBuf>,
+    /// Pictures at the latest checkpoint.
+    pub(super) kept: u64,
 }
 
 impl Job {
@@ -50,23 +90,110 @@ impl Job {
         player: Player,
         patch_sha256: String,
         quiet: bool,
-        bar: ProgressBar,
-        progress: Option<Progress>,
+        (bar, progress): (ProgressBar, Option<Progress>),
+        (interrupt, keeper): (Interrupt, Option<Keeper>),
     ) -> Self {
-        let (digest, warned) = (Sha256::new(), BTreeSet::new());
-        Self { session, player, patch_sha256, digest, warned, quiet, bar, progress }
+        Self {
+            session,
+            player,
+            patch_sha256,
+            programs: [0; 32],
+            warned: BTreeMap::new(),
+            open: Vec::new(),
+            quiet,
+            bar,
+            progress,
+            interrupt,
+            keeper,
+        }
     }
 
+    /// True if the render keeps checkpoints.
+    pub(super) const fn keeps(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    /// The settings that decide the pictures.
+    pub(super) fn settings(&self) -> Option<&BTreeMap<String, String>> {
+        self.keeper.as_ref().map(|keeper| &keeper.settings)
+    }
+
+    /// Goes on from a checkpoint.
+    pub(super) fn resume(&mut self, checkpoint: Checkpoint, mut tensors: Tensors) -> Result<(), Failure> {
+        if let Some(session) = checkpoint.session {
+            let restored = self.session.restore(session, &mut tensors);
+            restored.map_err(|error| Failure::Failed(message(&error)))?;
+        }
+        (self.programs, self.warned) = (checkpoint.programs, checkpoint.warned);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.kept = checkpoint.reached.made;
+        }
+        self.bar.set_position(checkpoint.reached.made);
+        self.bar.reset_eta();
+        if let Some(progress) = &mut self.progress {
+            progress.pictures = checkpoint.reached.made.min(progress.of);
+        }
+        Ok(())
+    }
+
+    /// Adds the warnings of the chunk that ends.
+    fn count_warnings(&mut self) {
+        for warning in self.open.drain(..) {
+            if let Some(known) = self.warned.get_mut(&key(&warning)) {
+                known.count += warning.count as u64;
+            }
+        }
+    }
+
+    /// A line about warnings that came more than once.
+    pub(super) fn repeated(&mut self) -> Option<String> {
+        self.count_warnings();
+        let more: u64 = self.warned.values().map(|known| known.count.saturating_sub(1)).sum();
+        (more > 0).then(|| format!("the warnings came {more} more times; --report counts each of them"))
+    }
+
+    /// Keeps a checkpoint behind the pictures so far.
+    pub(super) fn keep(&mut self, reached: &Reached, videos: &mut [Box<dyn VideoWriter>]) -> Result<(), Failure> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let settled = videos.iter_mut().map(|video| video.settle()).collect::<crate::output::Result<Vec<_>>>();
+        let mut tensors = Tensors::default();
+        let session = match reached.made {
+            0 => None,
+            _ => Some(self.session.store(&mut tensors).map_err(|error| Failure::Failed(message(&error)))?),
+        };
+        let checkpoint = Checkpoint {
+            settings: keeper.settings.clone(),
+            reached: reached.clone(),
+            videos: settled.map_err(|error| output(&error))?,
+            session,
+            programs: self.programs,
+            warned: self.warned.clone(),
+        };
+        checkpoint.write(&keeper.path, &tensors)?;
+        keeper.kept = reached.made;
+        Ok(())
+    }
+}
+
+impl Maker for Job {
     /// Makes one model call. The last one of a chunk returns pictures.
-    pub(super) fn step(&mut self) -> Result<Vec<Shot>, Failure> {
+    fn step(&mut self) -> Result<Vec<Shot>, Failure> {
         let frames = self.player.step(&mut self.session)?;
         let engine = self.session.engine();
         let program = serde_json::to_vec(engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
-        self.digest.update(&program);
-        for warning in engine.warnings().iter().map(|warning| shortened(&warning.to_string())) {
-            if self.warned.insert(warning.clone()) && !self.quiet {
-                self.bar.suspend(|| terminal::print_error(format_args!("warning: {warning}")));
+        self.programs = Sha256::digest([&self.programs[..], &Sha256::digest(&program)].concat()).into();
+        for warning in engine.warnings() {
+            let (key, text) = (key(warning), shortened(&warning.to_string()));
+            if !self.warned.contains_key(&key) {
+                if !self.quiet {
+                    self.bar.suspend(|| terminal::print_error(format_args!("warning: {text}")));
+                }
+                self.warned.insert(key, Repeated { text, count: 0 });
             }
+        }
+        self.open = engine.warnings().to_vec();
+        if engine.phase() == Phase::Between {
+            self.count_warnings();
         }
         let pictures = self.session.checksum().pictures;
         if let Some(progress) = self.progress.as_mut().filter(|progress| progress.pictures < pictures) {
@@ -79,9 +206,29 @@ impl Job {
         Ok(frames.into_iter().map(|frame| (frame.screen, frame.recorded)).collect())
     }
 
+    fn look(&mut self, reached: &Reached, videos: &mut [Box<dyn VideoWriter>]) -> Result<Option<String>, Failure> {
+        let is_due = |keeper: &&Keeper| reached.made >= keeper.kept + keeper.interval;
+        if self.session.engine().phase() == Phase::Between
+            && let Some(keeper) = self.keeper.as_ref().filter(is_due)
+        {
+            let outputs = keeper.outputs.clone();
+            self.keep(reached, videos)?;
+            if let Some(why) = space::is_short(&outputs) {
+                return Ok(Some(why));
+            }
+        }
+        Ok(self.interrupt.is_asked().then(|| "interrupted".to_owned()))
+    }
+
+    fn is_resumable(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.kept > 0)
+    }
+}
+
+impl Job {
     /// The report of a whole render, as JSON.
     pub(super) fn report(
-        self,
+        &self,
         render: &Render,
         (frames, kept): (u64, u64),
         seconds: f64,
@@ -101,7 +248,8 @@ impl Job {
             "patch": render.patch,
             "take": render.replay.take,
             "patch_sha256": self.patch_sha256,
-            "output": render.output,
+            "output": render.output.first(),
+            "outputs": render.output,
             "model": model.name,
             "family": model.family.name(),
             "seed": engine.program().seed,
@@ -113,8 +261,9 @@ impl Job {
             "load_seconds": load_secs,
             "stages": stages,
             "peak_memory_bytes": peak_memory(),
-            "program_sha256": hex(&self.digest.finalize()),
-            "warnings": self.warned,
+            "program_sha256": hex(&self.programs),
+            "warnings": self.warned.values().map(|known| &known.text).collect::<Vec<_>>(),
+            "warning_counts": self.warned.values().map(|known| known.count).collect::<Vec<_>>(),
         });
         format!("{report:#}")
     }

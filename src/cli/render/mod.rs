@@ -1,8 +1,12 @@
 //! `bendrack render`: a patch to a video file, without a window.
 
 mod changes;
+mod checkpoint;
 mod job;
+mod space;
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,22 +15,28 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
 use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
-use super::record::{output, record, write_sidecar};
+use super::interrupt::Interrupt;
+use super::record::{Maker, Reached, Recording, output as output_failure, write_sidecar};
 use super::replay::{Replay, VideoSource};
 use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
+use crate::files;
+use crate::hex::hex;
 use crate::io::audio::AudioSource;
-use crate::output::video;
+use crate::output::video::{self, Position, VideoWriter};
 use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
 use crate::wan::error::message;
+use crate::wan::stored::Tensors;
 use changes::setting;
+use checkpoint::Checkpoint;
 pub(super) use job::Progress;
-use job::{Job, write_report};
+use job::{Job, Keeper, write_report};
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
@@ -39,9 +49,19 @@ pub(super) struct Render {
     patch: Option<PathBuf>,
     #[command(flatten)]
     pub(super) replay: Replay,
-    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them. Repeat the flag for
+    /// more files of the same pictures.
+    #[arg(short, long, value_name = "FILE", required = true)]
+    output: Vec<PathBuf>,
+    /// Go on with an unfinished render of the same patch to the same file, from its last checkpoint; without one, begin.
+    #[arg(long, conflicts_with_all = ["again", "take"])]
+    resume: bool,
+    /// Begin again, and delete the unfinished render of this file.
+    #[arg(long)]
+    again: bool,
+    /// Length from one checkpoint to the next, in seconds of video; 0 for none [default: 10 for mini, else 60].
+    #[arg(long, value_name = "SECONDS", value_parser = checkpoint_seconds)]
+    checkpoint: Option<f64>,
     /// Number of pictures, 16 per second [default: 80, or the whole take]. output.record may leave some of them out.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
@@ -104,8 +124,17 @@ impl Render {
         let default = source.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
         let wanted = wanted.unwrap_or(default);
-        // The video opens before the model loads, so that an unwritable file fails at once.
-        let video = video::open(&self.output, FRAME_RATE).map_err(|error| output(&error))?;
+        // The videos open before the model loads, so that an unwritable file fails at once.
+        let interrupt = Interrupt::watch()?;
+        let earlier = self.earlier()?;
+        let (checkpoint, positions) = match earlier {
+            Some((checkpoint, tensors)) => {
+                let positions = checkpoint.videos.clone();
+                (Some((checkpoint, tensors)), Some(positions))
+            }
+            None => (None, None),
+        };
+        let videos = self.videos(positions)?;
         let bar = self.bar(wanted);
         let start = Instant::now();
         let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -119,32 +148,61 @@ impl Render {
         if let Some(zoom) = self.zoom.or(source.zoom) {
             engine.set_zoom(zoom as usize);
         }
+        let zoomed = engine.zoom();
         let loaded = start.elapsed();
         let patch = Patch::clone(&source.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
         let mut provenance = self.provenance(patch, &engine, size, source.take)?;
+        let settings = self.settings(&engine, size, &patch_sha256)?;
         let session = Session::new(engine, source.patch);
 
         let progress = self.progress.then(|| Progress { pictures: 0, of: source.skipped + wanted });
-        let mut job = Job::new(session, player, patch_sha256, self.quiet, bar, progress);
+        let keeper = self.keeper(&source.model, settings);
+        let mut job = Job::new(session, player, patch_sha256, self.quiet, (bar, progress), (interrupt, keeper));
+        let mut recording =
+            Recording { videos, wanted, provenance: provenance.as_mut(), sound: samples, reached: Reached::default() };
+        match checkpoint {
+            Some((checkpoint, tensors)) => {
+                if let Some(settings) = job.settings() {
+                    checkpoint.check(&self.checkpoint_path(), settings)?;
+                }
+                recording.reached = checkpoint.reached.clone();
+                job.resume(checkpoint, tensors)?;
+            }
+            None => job.keep(&recording.reached, &mut recording.videos)?,
+        }
+        let begun = recording.reached.made;
+        let screen = (size.0 * zoomed, size.1 * zoomed);
+        let needed = self
+            .output
+            .iter()
+            .map(|video| (video.as_path(), space::estimate(video, wanted.saturating_sub(begun), screen)));
+        if let Some(warning) = space::warning(&needed.collect::<Vec<_>>()).filter(|_| !self.quiet) {
+            terminal::print_error(format_args!("warning: {warning}"));
+        }
         let start = Instant::now();
-        let (kept, recorded) = record(video, wanted, provenance.as_mut(), samples, || job.step());
+        let (kept, recorded) = recording.run(&mut job);
         job.bar.finish_and_clear();
-        let left = match provenance.filter(|_| kept > 0) {
-            Some(provenance) => write_sidecar(&self.output, &files, &provenance),
-            None => Ok(None),
-        };
-        recorded?;
-        if let Some(left) = left?.filter(|_| !self.quiet) {
+        let mut left = Vec::new();
+        if let Some(provenance) = provenance.filter(|_| kept > 0) {
+            for output in &self.output {
+                left.extend(write_sidecar(output, &files, &provenance)?);
+            }
+        }
+        self.ended(&job, recorded)?;
+        for left in left.iter().chain(&job.repeated()).filter(|_| !self.quiet) {
             terminal::print_error(format_args!("warning: {left}"));
         }
         let seconds = start.elapsed().as_secs_f64();
         if !self.quiet {
-            let rate = wanted as f64 / seconds;
-            let kept = if kept == wanted { String::new() } else { format!("{kept} of ") };
-            let video = self.output.display();
+            let (made, total) =
+                (wanted.saturating_sub(begun), if kept == wanted { String::new() } else { format!("{kept} of ") });
+            let rate = made as f64 / seconds;
+            let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();
+            let goes_on = if begun > 0 { format!(", the last {made}") } else { String::new() };
             terminal::print_error(format_args!(
-                "{video}: {kept}{wanted} pictures in {seconds:.1} s, {rate:.1} per second"
+                "{}: {total}{wanted} pictures{goes_on} in {seconds:.1} s, {rate:.1} per second",
+                videos.join(", ")
             ));
         }
         match &self.report {
@@ -172,14 +230,132 @@ impl Render {
         if let Some(AudioSource::File(sound)) = &self.audio {
             files = files.input("the sound (--audio)", sound);
         }
-        files = files.video("-o", &self.output)?;
+        for output in &self.output {
+            files = files.video("-o", output)?;
+        }
         if let Some(report) = &self.report {
             files = files.output("--report", report, Content::Report);
         }
         if self.no_metadata {
             return Ok(files);
         }
-        Ok(files.output("the record beside the video", &provenance::sidecar::path(&self.output), Content::Record))
+        let records = self.output.iter().map(|output| provenance::sidecar::path(output));
+        Ok(records.fold(files, |files, path| files.output("the record beside the video", &path, Content::Record)))
+    }
+
+    /// The path of the checkpoint: beside the first video.
+    fn checkpoint_path(&self) -> PathBuf {
+        checkpoint::path(&self.output[0])
+    }
+
+    /// The checkpoint to go on from. An unfinished render that is neither to go on nor to be deleted is an error.
+    fn earlier(&self) -> Result<Option<(Checkpoint, Tensors)>, Failure> {
+        let path = self.checkpoint_path();
+        let has_checkpoint = path.exists();
+        if self.resume && has_checkpoint {
+            return Checkpoint::read(&path).map(Some);
+        }
+        let mut left = Vec::new();
+        for output in &self.output {
+            left.extend(video::left_over(output).map_err(|error| output_failure(&error))?);
+        }
+        if self.again || self.resume {
+            // Numbered pictures belong to a render only if it left a checkpoint.
+            let pictures = if has_checkpoint { &self.output[..] } else { &[] };
+            for video in pictures {
+                video::delete_pictures(video).map_err(|error| output_failure(&error))?;
+            }
+            for path in left.iter().chain(has_checkpoint.then_some(&path)) {
+                fs::remove_file(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+            }
+            return Ok(None);
+        }
+        left.extend(has_checkpoint.then_some(path));
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+        Err(Failure::Usage(format!(
+            "an unfinished render of this video is here ({}); add --resume to go on with it, or --again to delete it and begin",
+            left.join(", ")
+        )))
+    }
+
+    /// The videos, new ones or those that go on.
+    fn videos(&self, positions: Option<Vec<Position>>) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
+        let Some(positions) = positions else {
+            let open = |path: &PathBuf| video::open(path, FRAME_RATE).map_err(|error| output_failure(&error));
+            return self.output.iter().map(open).collect();
+        };
+        if positions.len() != self.output.len() {
+            return Err(Failure::Failed(format!(
+                "the unfinished render has {} videos, and -o names {}; name the same, or begin again with --again",
+                positions.len(),
+                self.output.len()
+            )));
+        }
+        let resume = |(path, position): (&PathBuf, Position)| {
+            video::resume(path, FRAME_RATE, position).map_err(|error| output_failure(&error))
+        };
+        self.output.iter().zip(positions).map(resume).collect()
+    }
+
+    /// The settings that decide the pictures, by name. They must be the same when the render goes on.
+    fn settings(
+        &self,
+        engine: &Engine,
+        size: (usize, usize),
+        patch_sha256: &str,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let model = engine.model().sha256().map_err(|error| Failure::Failed(message(&error)))?;
+        let sound = match self.sound_path() {
+            None => String::new(),
+            Some(path) => {
+                let bytes =
+                    files::read(&path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+                format!("{} {:?}", hex(&Sha256::digest(&bytes)), self.audio_channels)
+            }
+        };
+        let interval = self.checkpoint.map_or_else(String::new, |seconds| seconds.to_string());
+        let settings = [
+            ("the patch (or --set, --snapshot, --seed)", patch_sha256.to_owned()),
+            ("the model", model),
+            ("--size", format!("{}x{}", size.0, size.1)),
+            ("--zoom", engine.zoom().to_string()),
+            ("--exact", engine.is_exact().to_string()),
+            ("--steps", format!("{:?}", engine.model().steps)),
+            ("--audio", sound),
+            ("--checkpoint", interval),
+        ];
+        Ok(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// The keeper of checkpoints; none for a take, and for `--checkpoint 0`.
+    fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
+        let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
+        if self.replay.take.is_some() || seconds == 0.0 {
+            return None;
+        }
+        let interval = (seconds * FRAME_RATE).round().max(1.0) as u64;
+        Some(Keeper { path: self.checkpoint_path(), interval, settings, outputs: self.output.clone(), kept: 0 })
+    }
+
+    /// Deletes the checkpoint of a finished render. The message of one that ended early names the way to go on.
+    fn ended(&self, job: &Job, recorded: Result<(), Failure>) -> Result<(), Failure> {
+        let Err(Failure::Failed(why)) = recorded else {
+            if job.keeps() {
+                let _ = fs::remove_file(self.checkpoint_path());
+            }
+            return recorded;
+        };
+        if job.is_resumable() {
+            return Err(Failure::Failed(format!("{why}; add --resume to go on")));
+        }
+        if job.keeps() {
+            // Nothing is lost with it: there is no picture before it.
+            let _ = fs::remove_file(self.checkpoint_path());
+        }
+        Err(Failure::Failed(why))
     }
 
     /// Provenance of the video; none, with a warning, for a patch that is too long.
@@ -281,6 +457,13 @@ pub(super) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+fn checkpoint_seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds, or 0 for no checkpoints".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

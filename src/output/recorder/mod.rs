@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bendrack_nodes::program::source::{Fit, MOST_IN_GRID, Source};
 
-use super::video::{VideoWriter, open_live};
+use super::video::{End, VideoWriter, open_live};
 use super::{Result, compose};
 use crate::media::{Map, Picture};
 use crate::provenance::Provenance;
@@ -310,7 +310,7 @@ impl Job {
             }
         }
         for (_, video) in self.videos {
-            ended = ended.and(video.finish());
+            ended = ended.and(video.finish(End::Whole));
         }
         ended
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::output::video::Position;
 
 fn shot(number: u64, at: Instant) -> Shot {
     let picture = |level: u8| Arc::new(Picture::filled(64, 48, [level, 60, 90]));
@@ -148,7 +149,11 @@ impl VideoWriter for Sounding {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
+    fn settle(&mut self) -> Result<Position> {
+        Ok(Position::Pictures(0))
+    }
+
+    fn finish(self: Box<Self>, _: End) -> Result<()> {
         Ok(())
     }
 }

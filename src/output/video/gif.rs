@@ -1,15 +1,16 @@
 //! Animated GIF.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, Frame, RgbaImage};
+use gif::{Encoder, Frame, Repeat};
+use serde::{Deserialize, Serialize};
 
 use crate::media::Picture;
-use crate::output::video::VideoWriter;
-use crate::output::video::part::Part;
+use crate::output::video::growing::Growing;
+use crate::output::video::part::{Part, unwritable};
+use crate::output::video::{End, Position, VideoWriter};
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
@@ -19,25 +20,56 @@ const FASTEST: f64 = 50.0;
 /// Speed of the search for a palette, 1 (best) to 30.
 const SPEED: i32 = 10;
 
+/// The byte that ends a GIF.
+const TRAILER: u8 = b';';
+
 /// A GIF that repeats for ever, with its own palette for each picture.
 pub struct Gif {
-    path: PathBuf,
+    place: PathBuf,
     frame_rate: f64,
     number: u64,
-    encoder: GifEncoder<Shared>,
-    part: Shared,
+    file: Growing,
+}
+
+/// A point from which a GIF can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Bytes of the file.
+    length: u64,
+    pictures: u64,
 }
 
 impl Gif {
-    pub fn open(path: &Path, frame_rate: f64) -> Result<Self> {
+    /// Begins a GIF that grows beside its place.
+    pub fn open(place: &Path, frame_rate: f64) -> Result<Self> {
         if frame_rate > FASTEST {
             let message = format!("a GIF shows at most {FASTEST} pictures per second: lower the rate, or choose .mp4");
-            return Err(Error::new(path, message));
+            return Err(Error::new(place, message));
         }
-        let part = Shared(Arc::new(Mutex::new(Part::create(path)?)));
-        let mut encoder = GifEncoder::new_with_speed(part.clone(), SPEED);
-        encoder.set_repeat(Repeat::Infinite).map_err(|error| Error::new(path, error))?;
-        Ok(Self { path: path.to_owned(), frame_rate, number: 0, encoder, part })
+        drop(Part::create(place)?);
+        Ok(Self { place: place.to_owned(), frame_rate, number: 0, file: Growing::beside(place)? })
+    }
+
+    /// Continues a GIF.
+    pub fn resume(place: &Path, frame_rate: f64, reached: Reached) -> Result<Self> {
+        let file = Growing::again(place, reached.length)?;
+        Ok(Self { place: place.to_owned(), frame_rate, number: reached.pictures, file })
+    }
+
+    /// The bytes of a picture. Before the first one, those of the whole GIF.
+    fn encoded(&self, picture: &Picture, hundredths: u16) -> std::result::Result<Vec<u8>, gif::EncodingError> {
+        let (width, height) = (picture.width as u16, picture.height as u16);
+        let mut frame = Frame::from_rgb_speed(width, height, &picture.rgb, SPEED);
+        frame.delay = hundredths;
+        let mut encoder = Encoder::new(Vec::new(), width, height, &[])?;
+        encoder.set_repeat(Repeat::Infinite)?;
+        let head = encoder.get_ref().len();
+        encoder.write_frame(&Frame { palette: frame.palette, buffer: Cow::Borrowed(&frame.buffer), ..frame })?;
+        let mut bytes = encoder.into_inner()?;
+        if bytes.last() == Some(&TRAILER) {
+            bytes.pop();
+        }
+        Ok(if self.number == 0 { bytes } else { bytes.split_off(head) })
     }
 
     /// Hundredths of a second from the start of the video to a picture, rounded.
@@ -55,35 +87,36 @@ impl VideoWriter for Gif {
     }
 
     fn push(&mut self, picture: &Picture) -> Result<()> {
-        let rgba: Vec<u8> = picture.rgb.as_chunks::<3>().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
+        if picture.width.max(picture.height) > usize::from(u16::MAX) {
+            return Err(Error::new(&self.place, "the picture is too large for a GIF"));
+        }
         let hundredths = self.hundredths(self.number + 1) - self.hundredths(self.number);
-        let rgba = RgbaImage::from_raw(picture.width as u32, picture.height as u32, rgba)
-            .ok_or_else(|| Error::new(&self.path, "the picture is too large for a GIF"))?;
-        let frame = Frame::from_parts(rgba, 0, 0, Delay::from_numer_denom_ms(hundredths as u32 * 10, 1));
-        self.encoder.encode_frame(frame).map_err(|error| Error::new(&self.path, error))?;
+        let bytes = self.encoded(picture, hundredths as u16).map_err(|error| Error::new(&self.place, error))?;
+        self.file.write(&bytes)?;
         self.number += 1;
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
-        // The encoder writes the end of the file when it is dropped.
-        drop(self.encoder);
-        let part =
-            Arc::into_inner(self.part.0).ok_or_else(|| Error::new(&self.path, "the encoder is still writing"))?;
-        part.into_inner().unwrap_or_else(PoisonError::into_inner).keep()
-    }
-}
-
-/// The encoder keeps its writer for itself; this one is also ours.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Part>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    fn settle(&mut self) -> Result<Position> {
+        self.file.keep();
+        Ok(Position::Gif(Reached { length: self.file.len(), pictures: self.number }))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    fn finish(self: Box<Self>, end: End) -> Result<()> {
+        if self.number == 0 {
+            self.file.delete();
+            return Err(Error::new(&self.place, "no picture was recorded, so there is no file"));
+        }
+        let mut part = Part::create(&self.place)?;
+        let mut out = BufWriter::new(&mut part);
+        let copied = self.file.copy(0, self.file.len(), &mut out);
+        let ended = copied.and_then(|()| out.write_all(&[TRAILER])).and_then(|()| out.flush());
+        drop(out);
+        ended.map_err(|error| unwritable(&self.place, &error))?;
+        part.keep()?;
+        if end == End::Whole {
+            self.file.delete();
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use openh264::encoder::{
     VuiConfig,
 };
 use openh264::formats::YUVSource;
-use openh264::{OpenH264API, Timestamp};
+use openh264::{OpenH264API, Timestamp, nal_units as with_codes};
 
 use crate::media::Picture;
 use crate::output::video::yuv::Yuv;
@@ -47,25 +47,55 @@ pub struct Coded {
     pub is_key: bool,
 }
 
+/// The kind of a unit of parameters: those of the sequence, those of pictures.
+const SPS: u8 = 7;
+const PPS: u8 = 8;
+
+impl Coded {
+    /// The units, without their start codes.
+    fn units(&self) -> impl Iterator<Item = &[u8]> {
+        nal_units(&self.bytes)
+    }
+
+    /// The parameter sets: SPS and PPS. Only pictures that decode on their own have them.
+    pub fn parameter_sets(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let of = |kind| self.units().find(|unit| unit.first().is_some_and(|head| head & 31 == kind));
+        Some((of(SPS)?.to_vec(), of(PPS)?.to_vec()))
+    }
+
+    /// The units with their lengths between them, as files have them (AVCC).
+    pub fn with_lengths(&self) -> Vec<u8> {
+        self.units()
+            .flat_map(|unit| (unit.len() as u32).to_be_bytes().into_iter().chain(unit.iter().copied()))
+            .collect()
+    }
+}
+
 /// Encoder of pictures of one size at a constant rate.
 pub struct Coder {
     path: PathBuf,
     frame_rate: f64,
     effort: Effort,
     number: u64,
-    /// The encoder, and the size that it codes.
-    encoder: Option<(Encoder, (usize, usize))>,
+    /// The size that is coded, after the first picture.
+    size: Option<(usize, usize)>,
+    encoder: Option<Encoder>,
 }
 
 impl Coder {
     /// An encoder for the video at `path`, which its errors name.
     pub fn new(path: &Path, frame_rate: f64, effort: Effort) -> Self {
-        Self { path: path.to_owned(), frame_rate, effort, number: 0, encoder: None }
+        Self { path: path.to_owned(), frame_rate, effort, number: 0, size: None, encoder: None }
+    }
+
+    /// The next picture is that of this number. It decodes on its own, and nothing of the pictures before has an effect on it.
+    pub fn begin_at(&mut self, number: u64) {
+        (self.number, self.encoder) = (number, None);
     }
 
     /// Width and height of the coded pictures, after the first.
-    pub fn size(&self) -> Option<(usize, usize)> {
-        self.encoder.as_ref().map(|(_, size)| *size)
+    pub const fn size(&self) -> Option<(usize, usize)> {
+        self.size
     }
 
     /// The start of the next picture, in seconds.
@@ -78,12 +108,14 @@ impl Coder {
         self.check(picture)?;
         let yuv = Yuv::of(picture);
         let time = Timestamp::from_millis((self.secs() * 1000.0).round() as u64);
-        if self.encoder.is_none() {
+        let encoder = if let Some(encoder) = &mut self.encoder {
+            encoder
+        } else {
             let config = config(yuv.dimensions(), self.frame_rate, self.effort);
             let encoder = Encoder::with_api_config(OpenH264API::from_source(), config);
-            self.encoder = Some((encoder.map_err(|error| refused(&self.path, &error))?, yuv.dimensions()));
-        }
-        let Some((encoder, _)) = &mut self.encoder else { return Err(Error::new(&self.path, "there is no encoder")) };
+            self.size = Some(yuv.dimensions());
+            self.encoder.insert(encoder.map_err(|error| refused(&self.path, &error))?)
+        };
         let coded = encoder.encode_at(&yuv, time).map_err(|error| refused(&self.path, &error))?;
         self.number += 1;
         Ok(Coded { bytes: coded.to_vec(), is_key: coded.frame_type() == FrameType::IDR })
@@ -102,6 +134,15 @@ impl Coder {
         );
         Err(Error::new(&self.path, message))
     }
+}
+
+/// The units of a stream, without their start codes.
+fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    with_codes(stream).map(|unit| {
+        let zeros = unit.iter().take_while(|&&byte| byte == 0).count();
+        // A start code is two or more zeros, and a one.
+        &unit[(zeros + 1).min(unit.len())..]
+    })
 }
 
 fn refused(path: &Path, error: &openh264::Error) -> Error {

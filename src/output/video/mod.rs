@@ -1,12 +1,11 @@
 //! Videos: pictures kept in files, one after the other.
 //!
-//! A file is written beside its place under a temporary name and moved there when it is whole. A video dropped without
-//! [`VideoWriter::finish`] leaves no file, and does not change an older one at its place.
+//! A video grows beside its place, and moves there when it is whole; an older one stays until then. A video dropped without
+//! [`VideoWriter::finish`] leaves no file, unless it is [settled](VideoWriter::settle): then it can go on with [`resume`].
 
-mod commented;
 mod gif;
+mod growing;
 mod h264;
-mod live;
 mod mp4;
 mod opus;
 pub(crate) mod part;
@@ -15,11 +14,14 @@ mod png;
 pub(super) mod tests;
 mod yuv;
 
+pub use self::growing::growing_path;
 pub use self::png::is_numbered;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf, is_separator};
+
+use serde::{Deserialize, Serialize};
 
 use crate::media::Picture;
 use crate::output::scale::fitted;
@@ -64,32 +66,61 @@ pub trait VideoWriter: Send {
     /// Fails if the picture is too large or cannot be written.
     fn push(&mut self, picture: &Picture) -> Result<()>;
 
-    /// Writes the rest, and moves the video to its place.
+    /// Puts all pictures so far on the disk. The next picture does not depend on them, so that the video can go on from here: see
+    /// [`resume`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pictures cannot be written.
+    fn settle(&mut self) -> Result<Position>;
+
+    /// Writes the rest, and puts the video at its place.
     ///
     /// # Errors
     ///
     /// Fails if the video has no picture, or if it cannot be written or moved to its place.
-    fn finish(self: Box<Self>) -> Result<()>;
+    fn finish(self: Box<Self>, end: End) -> Result<()>;
+}
+
+/// The end of a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The video is whole.
+    Whole,
+    /// The video so far. It is to go on later, from the point where it was last settled.
+    Unfinished,
+}
+
+/// A point from which a video can go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Position {
+    /// In an MP4.
+    Mp4(mp4::Reached),
+    /// In a GIF.
+    Gif(gif::Reached),
+    /// In numbered pictures: their count.
+    Pictures(usize),
+    /// In a video of one size.
+    Sized(Option<(usize, usize)>, Box<Self>),
 }
 
 /// A video at `path`, shown at `frame_rate` pictures per second, in the format of the path's extension.
 ///
 /// | path | format | memory |
 /// |---|---|---|
-/// | `a.mp4` | H.264 with Opus, for players and editors | the compressed video, up to 4 GiB |
+/// | `a.mp4` | H.264 with Opus, for players and editors | a second of the compressed video |
 /// | `a.gif` | 256 colours per picture, endless, at most 50 pictures per second | one picture |
-/// | `a.png` | `a_00000.png`, `a_00001.png`, …: exact | one picture |
-/// | `a/`, or a folder there is | `a/00000.png`, …: exact | one picture |
+/// | `a.png` | `a_000000.png`, `a_000001.png`, …: exact | one picture |
+/// | `a/`, or a folder there is | `a/000000.png`, …: exact | one picture |
 ///
-/// A finished video replaces an older one. Older numbered pictures are an error, as two videos would mix.
+/// A finished video replaces an older one. Older numbered pictures are an error, as two videos would mix. So is the unfinished
+/// file of an earlier video, such as `a.part.mp4`, and a video that another program writes now.
 ///
 /// # Errors
 ///
 /// If the name, the rate or the place is not suitable.
 pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
-    if !frame_rate.is_finite() || !(0.01..=1000.0).contains(&frame_rate) {
-        return Err(Error::new(path, format!("{frame_rate} pictures per second: give a rate from 0.01 to 1000")));
-    }
+    check_rate(path, frame_rate)?;
     let video: Box<dyn VideoWriter> = match Format::of(path)? {
         Format::Mp4 => Box::new(mp4::Mp4::open(path, frame_rate)?),
         Format::Gif => Box::new(gif::Gif::open(path, frame_rate)?),
@@ -98,11 +129,65 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
 }
 
+/// A video that goes on from where it was [settled](VideoWriter::settle). What came after is dropped.
+///
+/// Sound begins again: push all of it from the start of the video. The part that the file has is left out.
+///
+/// # Errors
+///
+/// If the file is missing or too short, if another program writes it, or if the position is that of another format.
+pub fn resume(path: &Path, frame_rate: f64, position: Position) -> Result<Box<dyn VideoWriter>> {
+    check_rate(path, frame_rate)?;
+    let other = || Error::new(path, "the checkpoint is that of another video; begin the render again");
+    let Position::Sized(size, position) = position else { return Err(other()) };
+    let video: Box<dyn VideoWriter> = match (Format::of(path)?, *position) {
+        (Format::Mp4, Position::Mp4(reached)) => Box::new(mp4::Mp4::resume(path, frame_rate, reached)?),
+        (Format::Gif, Position::Gif(reached)) => Box::new(gif::Gif::resume(path, frame_rate, reached)?),
+        (Format::Pictures { folder, prefix }, Position::Pictures(number)) => {
+            Box::new(png::Png::resume(&folder, prefix, number)?)
+        }
+        _ => return Err(other()),
+    };
+    Ok(Box::new(Steady { video, path: path.to_owned(), size }))
+}
+
+/// The file that an unfinished video has left beside its place.
+///
+/// # Errors
+///
+/// If another program writes the video now.
+pub fn left_over(path: &Path) -> Result<Option<PathBuf>> {
+    let left = match Format::of(path)? {
+        Format::Mp4 | Format::Gif => growing_path(path),
+        Format::Pictures { folder, prefix } => png::lock_path(&folder, &prefix),
+    };
+    if left.exists() { growing::free(&left).map(|()| Some(left)) } else { Ok(None) }
+}
+
+/// Deletes the numbered pictures of an unfinished video.
+///
+/// # Errors
+///
+/// If another program writes them now, or if they cannot be deleted.
+pub fn delete_pictures(path: &Path) -> Result<()> {
+    match Format::of(path)? {
+        Format::Pictures { folder, prefix } => png::Png::resume(&folder, prefix, 0).map(drop),
+        Format::Mp4 | Format::Gif => Ok(()),
+    }
+}
+
+fn check_rate(path: &Path, frame_rate: f64) -> Result<()> {
+    if frame_rate.is_finite() && (0.01..=1000.0).contains(&frame_rate) {
+        return Ok(());
+    }
+    Err(Error::new(path, format!("{frame_rate} pictures per second: give a rate from 0.01 to 1000")))
+}
+
 /// A recording at `path`, an MP4 that grows as pictures come. Whatever ends the program, it plays up to its last second.
 ///
 /// It takes the place of no other file: if there is one, the first picture is an error. Its end makes it a video as [`open`] writes it.
 pub fn open_live(path: &Path, frame_rate: f64) -> Box<dyn VideoWriter> {
-    Box::new(Steady { video: Box::new(live::Live::new(path, frame_rate)), path: path.to_owned(), size: None })
+    Box::new(Steady { video: Box::new(mp4::Mp4::recording(path, frame_rate)), path: path.to_owned(), size: None })
 }
 
 /// The format, by the name of a video.
@@ -177,10 +262,15 @@ impl VideoWriter for Steady {
         self.video.push(&picture)
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
-        if self.size.is_none() {
-            return Err(Error::new(&self.path, "no picture was recorded, so there is no file"));
+    fn settle(&mut self) -> Result<Position> {
+        Ok(Position::Sized(self.size, Box::new(self.video.settle()?)))
+    }
+
+    fn finish(self: Box<Self>, end: End) -> Result<()> {
+        let ended = self.video.finish(end);
+        match self.size {
+            Some(_) => ended,
+            None => Err(Error::new(&self.path, "no picture was recorded, so there is no file")),
         }
-        self.video.finish()
     }
 }

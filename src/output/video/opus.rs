@@ -14,7 +14,7 @@ const BITS_PER_SEC: i32 = 160_000;
 /// The longest packet, in bytes (RFC 6716, 3.4).
 const LONGEST: usize = 1275;
 /// Samples by which decoders are behind the encoder. The muxer announces as many.
-const DELAY: usize = 312;
+pub const DELAY: usize = 312;
 
 /// Encoder of sound into packets of one length, from the start of a video.
 pub struct Opus {

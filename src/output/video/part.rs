@@ -1,5 +1,6 @@
 //! A file that appears at its place only when it is whole.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -89,12 +90,27 @@ impl Drop for Part {
     }
 }
 
+/// Deletes the unfinished files that ended programs left for the places that `is_place` accepts, by name.
+pub fn remove_left(folder: &Path, is_place: impl Fn(&OsStr) -> bool) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_part = path.extension().and_then(OsStr::to_str).and_then(|it| it.strip_prefix("part"));
+        let is_part = is_part.is_some_and(|number| number.parse::<u16>().is_ok());
+        if is_part && path.file_stem().is_some_and(&is_place) {
+            // One that cannot be deleted does no harm.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// A file could not be written.
 pub fn unwritable(place: &Path, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::NotFound => "make its folder first",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space on the disk, or choose another",
+        ErrorKind::FileTooLarge => "raise the limit on the size of files (ulimit -f), or choose another disk",
         _ => "choose another folder, or check the disk",
     };
     Error::new(place, format!("cannot be written: {error}; {advice}"))

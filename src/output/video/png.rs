@@ -8,8 +8,9 @@ use png::text_metadata::ITXtChunk;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
 use crate::media::Picture;
-use crate::output::video::VideoWriter;
-use crate::output::video::part::{Part, unwritable};
+use crate::output::video::growing::Growing;
+use crate::output::video::part::{Part, remove_left, unwritable};
+use crate::output::video::{End, Position, VideoWriter};
 use crate::output::{Error, Result};
 use crate::provenance::{self, Provenance};
 
@@ -20,26 +21,70 @@ pub struct Png {
     number: usize,
     /// The provenance in each picture.
     chunk: Option<ITXtChunk>,
+    /// The lock of the sequence.
+    _lock: Growing,
 }
 
 impl Png {
     /// Pictures in a folder, which is created if missing, under names with this prefix.
     pub fn open(folder: &Path, prefix: impl Into<OsString>) -> Result<Self> {
-        let video = Self { folder: folder.to_owned(), prefix: prefix.into(), number: 0, chunk: None };
+        let video = Self::locked(folder, prefix.into(), 0)?;
+        match video.present()?.into_iter().min() {
+            Some((_, place)) => Err(taken_already(&place)),
+            None => Ok(video),
+        }
+    }
+
+    /// The pictures after the first `number`. Later ones that an earlier program wrote are deleted.
+    pub fn resume(folder: &Path, prefix: impl Into<OsString>, number: usize) -> Result<Self> {
+        let video = Self::locked(folder, prefix.into(), number)?;
+        let mut present = video.present()?;
+        present.sort();
+        let last = number.checked_sub(1).map(|last| video.place(last));
+        if let Some(missing) = last.filter(|last| !last.exists()) {
+            return Err(Error::new(&missing, "this picture is missing; begin the render again"));
+        }
+        remove_left(folder, |name| is_numbered(name, &video.prefix));
+        for (_, place) in present.iter().filter(|(found, _)| *found >= number as u64) {
+            fs::remove_file(place).map_err(|error| unwritable(place, &error))?;
+        }
+        Ok(video)
+    }
+
+    /// A sequence that no other program writes. Its lock is a file beside the pictures.
+    fn locked(folder: &Path, prefix: OsString, number: usize) -> Result<Self> {
         if !folder.as_os_str().is_empty() {
             fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         }
-        let entries = fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-        let names = entries.map_err(|error| unwritable(folder, &error))?.flatten().map(|entry| entry.file_name());
-        let taken = names.into_iter().filter(|name| is_numbered(name, &video.prefix)).min();
-        taken.map_or(Ok(video), |name| Err(taken_already(&folder.join(name))))
+        let lock = Growing::lock(&lock_path(folder, &prefix))?;
+        Ok(Self { folder: folder.to_owned(), prefix, number, chunk: None, _lock: lock })
+    }
+
+    /// The numbered pictures that are there, with their numbers.
+    fn present(&self) -> Result<Vec<(u64, PathBuf)>> {
+        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
+        let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
+        let number = |name: &OsStr| {
+            let digits = name.to_string_lossy();
+            let digits = digits.get(self.prefix.len()..digits.len().saturating_sub(4))?;
+            digits.parse().ok()
+        };
+        let names = entries.flatten().map(|entry| entry.file_name()).filter(|name| is_numbered(name, &self.prefix));
+        Ok(names.map(|name| (number(&name).unwrap_or(u64::MAX), self.folder.join(name))).collect())
     }
 
     fn place(&self, number: usize) -> PathBuf {
         let mut name = self.prefix.clone();
-        name.push(format!("{number:05}.png"));
+        name.push(format!("{number:06}.png"));
         self.folder.join(name)
     }
+}
+
+/// The path of the lock of a sequence.
+pub fn lock_path(folder: &Path, prefix: &OsStr) -> PathBuf {
+    let mut name = prefix.to_owned();
+    name.push("pictures.lock");
+    folder.join(name)
 }
 
 /// True for the file name of a numbered picture with a prefix, in any case.
@@ -89,7 +134,11 @@ impl VideoWriter for Png {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
+    fn settle(&mut self) -> Result<Position> {
+        Ok(Position::Pictures(self.number))
+    }
+
+    fn finish(self: Box<Self>, _: End) -> Result<()> {
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use bendrack_nodes::patch::read::MAX_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::replace;
-use crate::files::data_folder;
+use crate::files::{self, data_folder};
 
 /// Largest number of copies in the folder.
 const MAX_COPIES: usize = 20;
@@ -64,7 +64,7 @@ impl Recovery {
     pub fn read(path: &Path) -> io::Result<RecoveryCopy> {
         let read = || {
             let mut text = String::new();
-            File::open(path)?.take(2 * MAX_BYTES as u64).read_to_string(&mut text)?;
+            files::open(path)?.take(2 * MAX_BYTES as u64).read_to_string(&mut text)?;
             Ok(serde_json::from_str(&text)?)
         };
         read().map_err(|error| at(path, &error))
@@ -141,7 +141,7 @@ fn lock_of(copy: &Path) -> PathBuf {
 
 /// True if the window of a copy lives.
 fn is_locked(copy: &Path) -> bool {
-    let Ok(file) = File::open(lock_of(copy)) else { return false };
+    let Ok(file) = files::open(&lock_of(copy)) else { return false };
     matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::replace;
-use crate::files::data_folder;
+use crate::files::{self, data_folder};
 use crate::ui::theme::Theme;
 
 /// The smallest and the largest scale of the window.
@@ -46,7 +46,7 @@ impl Stored {
 
     /// The content; none of a file that is missing or damaged.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&fs::read(self.0.as_ref()?).ok()?).ok()
+        serde_json::from_slice(&files::read(self.0.as_ref()?).ok()?).ok()
     }
 
     /// Writes the content. Settings are a convenience: without a folder for them, they live as long as the window.

@@ -11,6 +11,7 @@
 //! `causal_model_infinity.py`. Sizes and positions are in latent frames.
 
 mod ring;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -21,6 +22,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use self::ring::{Ring, Run};
 use super::config::Config;
 use super::rope::Rope;
+pub use stored::StoredCache;
 
 /// Policy of a cache: the frames that it keeps, and their temporal positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

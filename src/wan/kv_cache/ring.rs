@@ -5,11 +5,12 @@
 use std::ops::Range;
 
 use candle_core::{Result, bail};
+use serde::{Deserialize, Serialize};
 
 use super::CachePolicy;
 
 /// The frames that a cache holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ring {
     pub(super) window: usize,
     pub(super) sink: usize,

@@ -9,7 +9,7 @@ pub mod plain;
 
 use std::ops::Range;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::cpu;
 
@@ -36,6 +36,15 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// Fails if a shape does not fit, or if the device fails.
 pub fn matmul(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if takes([x, y], None) { cpu::matmul(x, y) } else { plain::matmul(x, y) }
+}
+
+/// True if every number of x is finite.
+///
+/// # Errors
+///
+/// Fails if the device fails.
+pub fn is_finite(x: &Tensor) -> Result<bool> {
+    Ok(x.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
 }
 
 /// The mean of |x| over the tokens: x `[batch, frames, tokens, ..]`, result `[batch, frames, ..]`.

@@ -9,6 +9,7 @@
 mod call;
 mod passes;
 mod stage;
+mod stored;
 mod trajectory;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use super::streaming::{PromptSwitch, Refresh, Streaming};
 use super::transformer::{Context, Transformer};
 pub use call::{RolloutError, Step, Upcoming};
 use stage::Stage;
+pub use stored::StoredRollout;
 use trajectory::Trajectory;
 
 /// A video being generated.
@@ -65,6 +67,8 @@ pub struct Rollout {
     stage: Stage,
     /// The current sample, or, in a clean pass, the finished chunk: `[1, channels, frames, height, width]`.
     sample: Option<Tensor>,
+    /// The estimate of the clean latents after the step before; none in the first step of a chunk.
+    estimate: Option<Tensor>,
     /// The samples of the chunk under way.
     trajectory: Trajectory,
     /// The latest finished frames with their numbers, oldest first; as many as a cache pass can need.
@@ -113,6 +117,7 @@ impl Rollout {
             picture,
             stage: Stage::Between,
             sample: None,
+            estimate: None,
             trajectory: Trajectory::default(),
             recent: VecDeque::new(),
             first: None,
@@ -192,7 +197,7 @@ impl Rollout {
             self.context = context;
         }
         self.trajectory.remake(shown);
-        self.sample = None;
+        (self.sample, self.estimate) = (None, None);
         self.stage = Stage::Denoise(0);
         Ok(())
     }
@@ -226,7 +231,7 @@ impl Rollout {
         self.recache_wanted = false;
         self.recent.clear();
         self.first = None;
-        self.sample = None;
+        (self.sample, self.estimate) = (None, None);
         self.trajectory.clear();
         let given_up = usize::from(self.stage != Stage::Between) * self.streaming.chunk.get();
         let next = self.chunk.numbers[0] + given_up;
@@ -314,7 +319,7 @@ impl Rollout {
         let next = self.chunk.numbers[0] + chunk;
         self.chunk = Frames { position: self.chunk.position + chunk, numbers: (next..next + chunk).collect() };
         self.stage = Stage::Between;
-        self.sample = None;
+        (self.sample, self.estimate) = (None, None);
         self.trajectory.clear();
     }
 

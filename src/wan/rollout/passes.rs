@@ -1,13 +1,14 @@
 //! The passes of a rollout through the model: denoising steps, and the cache passes that keep past frames.
 
 use bendrack_nodes::program::{Pass, Site};
-use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
 
 use super::stage::Stage;
 use super::{Rollout, RolloutError, Step, Upcoming};
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::PastVisibility;
 use crate::wan::noise::Draw;
+use crate::wan::ops::is_finite;
 use crate::wan::streaming::Refresh;
 
 impl Rollout {
@@ -18,19 +19,32 @@ impl Rollout {
         call: Upcoming,
         hooks: Hooks<'_>,
     ) -> std::result::Result<Step, RolloutError> {
-        let sample = match self.sample.take() {
-            Some(sample) => sample,
-            None => self.draw(0, hooks)?,
+        let sample = match (self.sample.take(), &self.estimate) {
+            (Some(sample), _) => sample,
+            (None, None) => self.draw(0, hooks)?,
+            (None, Some(clean)) => {
+                let clean = clean.clone();
+                let noise = self.draw(step, hooks)?;
+                self.schedule.add_noise(&clean, &noise, &[call.timestep])?
+            }
         };
         let sample = self.trajectory.keep(step, &sample)?;
         self.sample = Some(sample.clone());
-        let clean = self.estimate(&sample, &call, hooks)?;
+        let clean = match self.estimate(&sample, &call, hooks) {
+            Err(RolloutError::Diverged) => {
+                // The noise may be the reason: it is drawn again, under the bends of the next attempt.
+                self.sample = None;
+                return Err(RolloutError::Diverged);
+            }
+            estimated => estimated?,
+        };
         let next = self.schedule.timesteps().get(step + 1).copied();
         let clean = if next.is_none() { self.trajectory.keep(step + 1, &clean)? } else { clean };
         match (next, self.streaming.refresh) {
             (Some(timestep), _) => {
                 let noise = self.draw(step + 1, hooks)?;
                 self.sample = Some(self.schedule.add_noise(&clean, &noise, &[timestep])?);
+                self.estimate = Some(clean.clone());
                 self.stage = Stage::Denoise(step + 1);
             }
             (None, Refresh::CleanPass) => {
@@ -129,9 +143,4 @@ impl Rollout {
         let site = if step == 0 { Site::NoiseInit } else { Site::NoiseStep };
         self.latents(&hooks.call(Pass::Denoise, step, &self.chunk.numbers).at(site, noise)?)
     }
-}
-
-/// True if every number of x is finite.
-fn is_finite(x: &Tensor) -> Result<bool> {
-    Ok(x.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
 }

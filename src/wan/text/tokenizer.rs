@@ -8,6 +8,7 @@ use candle_core::{DType, Result, bail};
 use super::clean;
 use super::sentence_piece;
 use super::tokens::{Token, Tokens, trim};
+use crate::files;
 use crate::wan::error::About;
 use crate::wan::weights::{TOKENIZER, Weights};
 
@@ -23,7 +24,7 @@ impl Tokenizer {
     ///
     /// Fails if the file cannot be read or is not a tokenizer; the message names it.
     pub fn open(path: &Path) -> Result<Self> {
-        let json = std::fs::read(path).map_err(|e| {
+        let json = files::read(path).map_err(|e| {
             candle_core::Error::Msg(format!(
                 "{}: {e}. The tokenizer of the text encoder belongs there: tokenizer.json, in the folder google/umt5-xxl \
                  of a Wan 2.1 download",

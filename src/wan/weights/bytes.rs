@@ -1,6 +1,6 @@
 //! The bytes of a file, mapped or in memory, read within bounds.
 
-use std::fs::File;
+use crate::files;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct Bytes {
 impl Bytes {
     /// Maps the whole of a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
+        let file = files::open(path)?;
         if file.metadata()?.len() == 0 {
             bail!("the file is empty; {AGAIN}")
         }

@@ -35,6 +35,7 @@ pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
 pub use self::section::Section;
 use crate::wan::error::About;
+use crate::wan::ops::is_finite;
 
 /// The tensors of a checkpoint under a prefix, in original Wan names, read when asked for.
 #[derive(Clone)]
@@ -184,6 +185,28 @@ impl Weights {
     pub fn get(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (key, entry) = self.entry(name, &shape.into())?;
         self.store.read(&key, entry).about(format_args!("{}: {key}", self.store.origin))
+    }
+
+    /// The problem of tensors with numbers that are not finite; none if there are none. It reads all tensors.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor cannot be read; the message names it and the file.
+    pub fn broken(&self) -> Result<Option<String>> {
+        let mut broken = Vec::new();
+        for name in self.names() {
+            if let Some(dims) = self.dims(name)
+                && !is_finite(&self.get(name, dims)?)?
+            {
+                broken.push(name);
+            }
+        }
+        let Some(first) = broken.first() else { return Ok(None) };
+        let more = if broken.len() > 1 { format!(" and {} more tensors", broken.len() - 1) } else { String::new() };
+        Ok(Some(format!(
+            "{}: the weights are broken: {first}{more} with NaN or infinity; download or export the file again",
+            self.store.origin
+        )))
     }
 
     /// The tensor `name` in its quantised block format; `None` if it is stored dense.

@@ -10,6 +10,7 @@ use super::bytes::Bytes;
 use super::entry::Entry;
 use super::section::Section;
 use super::{gguf, safetensors, torch};
+use crate::files;
 use crate::wan::error::About;
 
 /// The tensors of a checkpoint under the names they have in it.
@@ -109,7 +110,7 @@ fn indexed(index: &Path) -> Result<Listing> {
     if std::fs::metadata(index)?.len() > MAX_INDEX_BYTES {
         bail!("the index is too long")
     }
-    let json: Value = serde_json::from_slice(&std::fs::read(index)?).or_else(|error| bail!("the index: {error}"))?;
+    let json: Value = serde_json::from_slice(&files::read(index)?).or_else(|error| bail!("the index: {error}"))?;
     let Some(map) = json["weight_map"].as_object() else { bail!("the index has no weight_map") };
     let mut files = BTreeSet::new();
     for name in map.values() {

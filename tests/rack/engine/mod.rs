@@ -5,6 +5,7 @@ mod live;
 mod past;
 mod probes;
 mod sound;
+mod stored;
 mod taps;
 mod twin;
 mod video;

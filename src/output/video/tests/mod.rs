@@ -13,8 +13,8 @@ use image::{AnimationDecoder, ImageDecoder};
 
 use crate::media::Picture;
 use crate::output::open;
+use crate::output::video::{End, VideoWriter, growing_path, left_over, resume};
 use crate::provenance::Provenance;
-use reader::read;
 
 /// A video of saturated shapes that move over a soft ground; no two pictures are the same.
 fn shapes(width: usize, height: usize, count: usize) -> Vec<Picture> {
@@ -51,7 +51,7 @@ pub(in crate::output) fn record(path: &Path, frame_rate: f64, pictures: &[Pictur
     for picture in pictures {
         video.push(picture).expect("a picture fits");
     }
-    video.finish().expect("a video ends");
+    video.finish(End::Whole).expect("a video ends");
 }
 
 /// Peak signal to noise ratio in dB.
@@ -92,14 +92,14 @@ fn numbered_pictures_come_back_exactly() {
     record(&folder.path().join("take.png"), 16.0, &pictures);
     record(&folder.path().join("takes/"), 16.0, &pictures);
     for (number, wanted) in pictures.iter().enumerate() {
-        for name in [format!("take_{number:05}.png"), format!("takes/{number:05}.png")] {
+        for name in [format!("take_{number:06}.png"), format!("takes/{number:06}.png")] {
             let file = BufReader::new(File::open(folder.path().join(&name)).expect("a numbered file"));
             let read = image::load(file, image::ImageFormat::Png).expect("a picture").into_rgb8();
             assert_eq!(*read.as_raw(), wanted.rgb, "{name}");
         }
     }
     let error = open(&folder.path().join("take.png"), 16.0).err().expect("two videos must not mix");
-    assert!(error.to_string().contains("take_00000.png"), "{error}");
+    assert!(error.to_string().contains("take_000000.png"), "{error}");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn the_same_pictures_make_the_same_file() {
     }
     for number in 0..8 {
         let [first, second] =
-            ["first", "second"].map(|name| fs::read(folder.path().join(format!("{name}/{number:05}.png"))));
+            ["first", "second"].map(|name| fs::read(folder.path().join(format!("{name}/{number:06}.png"))));
         assert_eq!(first.expect("a file"), second.expect("a file"));
     }
 }
@@ -135,7 +135,7 @@ fn what_is_not_finished_leaves_nothing() {
         assert_eq!(fs::read(&path).expect("still there"), b"an older video", "{name}");
         drop(video);
         assert_eq!(fs::read(&path).expect("still there"), b"an older video", "{name}");
-        let empty = open(&path, 16.0).expect("a video begins").finish().expect_err("no picture");
+        let empty = open(&path, 16.0).expect("a video begins").finish(End::Whole).expect_err("no picture");
         assert!(empty.message.contains("no picture"), "{empty}");
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "{name}: only the older video is there");
         record(&path, 16.0, &shapes(48, 32, 2));
@@ -144,21 +144,120 @@ fn what_is_not_finished_leaves_nothing() {
     }
 }
 
-/// Two recorders at the same place do not write into one another's file.
+/// Another writer at the same place is refused, and the one that is there goes on.
 #[test]
-fn two_videos_at_one_place_stay_whole() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("both.mp4");
-    let [mut one, mut other] = [open(&path, 16.0), open(&path, 16.0)].map(|video| video.expect("a video begins"));
-    let pictures = shapes(48, 32, 4);
-    for picture in &pictures {
-        one.push(picture).expect("a picture fits");
-        other.push(picture).expect("a picture fits");
+fn a_place_has_one_writer() {
+    for (name, left) in
+        [("both.mp4", "both.part.mp4"), ("both.gif", "both.part.gif"), ("both.png", "both_pictures.lock")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        let mut one = open(&path, 16.0).expect("a video begins");
+        assert!(folder.path().join(left).exists(), "{name}");
+        let error = open(&path, 16.0).err().expect("refused").to_string();
+        assert!(error.contains(left) && error.contains("another render writes"), "{error}");
+        assert!(left_over(&path).is_err(), "{name} is in use");
+        for picture in &shapes(48, 32, 4) {
+            one.push(picture).expect("a picture fits");
+        }
+        one.finish(End::Whole).expect("a video ends");
+        assert!(!folder.path().join(left).exists(), "{name}");
     }
-    one.finish().expect("a video ends");
-    assert_eq!(read(&path).pictures.len(), 4);
-    other.finish().expect("a video ends");
-    assert_eq!(read(&path).pictures.len(), 4);
+}
+
+/// Pictures with sound, from `first` on.
+fn push_all(video: &mut dyn VideoWriter, pictures: &[Picture], first: usize) {
+    for (number, picture) in pictures.iter().enumerate().skip(first) {
+        video.push(picture).expect("a picture fits");
+        video.push_sound(&piece(number)).expect("and its sound");
+    }
+}
+
+/// The sound of a picture: a tone with a click.
+fn piece(number: usize) -> Vec<[f32; 2]> {
+    let tone = |n: usize| (n as f32 * 0.05).sin() * 0.3;
+    (0..3000).map(|n| [tone(number * 3000 + n), if n == 7 { 0.9 } else { -tone(n) }]).collect()
+}
+
+/// A program that ends at any moment after a settled point leaves a video that goes on: the same bytes follow.
+#[test]
+fn a_settled_video_goes_on_as_if_nothing_had_happened() {
+    let pictures = shapes(64, 48, 70);
+    for name in ["a.mp4", "a.gif", "a.png"] {
+        let [folder, other] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let bytes = |folder: &Path| -> Vec<(String, Vec<u8>)> {
+            let mut names: Vec<_> =
+                fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+            names.sort();
+            let named = |path: std::path::PathBuf| {
+                (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("a file"))
+            };
+            names.into_iter().map(named).collect()
+        };
+        // The video that is not interrupted settles at the same pictures.
+        let mut whole = open(&other.path().join(name), 16.0).expect("a video begins");
+        whole.set_provenance(&provenance()).expect("a patch");
+        whole.set_sound().expect("with sound");
+        push_all(&mut *whole, &pictures[..20], 0);
+        whole.settle().expect("settled");
+        push_all(&mut *whole, &pictures, 20);
+        whole.finish(End::Whole).expect("a video ends");
+
+        for lost in [0, 1, 17, 33] {
+            let path = folder.path().join(name);
+            let mut video = open(&path, 16.0).expect("a video begins");
+            video.set_provenance(&provenance()).expect("a patch");
+            video.set_sound().expect("with sound");
+            push_all(&mut *video, &pictures[..20], 0);
+            let position = video.settle().expect("settled");
+            push_all(&mut *video, &pictures[..20 + lost], 20);
+            drop(video);
+            assert!(name == "a.png" || left_over(&path).expect("free").is_some(), "{name} stays");
+            let position = postcard::from_bytes(&postcard::to_stdvec(&position).expect("plain data")).expect("read");
+            let mut video = resume(&path, 16.0, position).expect("it goes on");
+            video.set_provenance(&provenance()).expect("a patch");
+            video.set_sound().expect("with sound");
+            for number in 0..20 {
+                video.push_sound(&piece(number)).expect("sound that is there already");
+            }
+            push_all(&mut *video, &pictures, 20);
+            video.finish(End::Whole).expect("a video ends");
+            let (here, there) = (bytes(folder.path()), bytes(other.path()));
+            let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            assert_eq!(names(&here), names(&there), "{name}");
+            assert!(here == there, "{name}, {lost} pictures lost");
+            for (name, _) in here {
+                fs::remove_file(folder.path().join(name)).expect("a file");
+            }
+        }
+    }
+}
+
+/// An unfinished video plays, and goes on nevertheless.
+#[test]
+fn an_unfinished_video_is_at_its_place_and_goes_on() {
+    let pictures = shapes(64, 48, 40);
+    for name in ["a.mp4", "a.gif"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        let mut video = open(&path, 16.0).expect("a video begins");
+        let first = fs::metadata(growing_path(&path)).expect("the growing file").len();
+        for picture in &pictures[..20] {
+            video.push(picture).expect("a picture fits");
+        }
+        let position = video.settle().expect("settled");
+        video.push(&pictures[20]).expect("a picture fits");
+        video.finish(End::Unfinished).expect("a video ends");
+        let length = |path: &Path| fs::metadata(path).expect("a file").len();
+        let unfinished = length(&path);
+        assert!(unfinished > first && growing_path(&path).exists(), "{name}");
+        let mut video = resume(&path, 16.0, position).expect("it goes on");
+        for picture in &pictures[20..] {
+            video.push(picture).expect("a picture fits");
+        }
+        video.finish(End::Whole).expect("a video ends");
+        assert!(length(&path) > unfinished && !growing_path(&path).exists(), "{name}");
+    }
 }
 
 #[test]
@@ -180,5 +279,5 @@ fn errors_name_the_file_and_what_to_do() {
     assert!(error.contains("large.mp4") && error.contains("3840 × 2160"), "{error}");
     let error = video.push(&Picture { width: 9, height: 9, rgb: vec![0] }).expect_err("torn").to_string();
     assert!(error.contains("large.mp4"), "{error}");
-    assert!(video.finish().is_err() && !path.exists());
+    assert!(video.finish(End::Whole).is_err() && !path.exists());
 }

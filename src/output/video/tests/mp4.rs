@@ -6,7 +6,7 @@ use super::reader::{boxes, inside, read, read_sound};
 use super::{provenance, psnr, record, shapes};
 use crate::media::Picture;
 use crate::output::open;
-use crate::output::video::open_live;
+use crate::output::video::{End, open_live};
 
 #[test]
 fn a_video_comes_back() {
@@ -40,7 +40,7 @@ fn a_video_with_a_patch_has_the_same_pictures() {
         video.push(picture).expect("a picture fits");
     }
     video.set_provenance(&provenance()).expect("also at the end");
-    video.finish().expect("a video ends");
+    video.finish(End::Whole).expect("a video ends");
     let [with, without] = [with, without].map(|path| (fs::metadata(&path).expect("a file").len(), read(&path)));
     assert!(with.0 > without.0 + 1000, "the patch is in it");
     assert_eq!(with.1.pictures, without.1.pictures);
@@ -64,7 +64,7 @@ fn sound_comes_back_with_its_pictures() {
         }
         video.push_sound(&sound).expect("and its sound");
     }
-    video.finish().expect("a video ends");
+    video.finish(End::Whole).expect("a video ends");
     let video = read(&path);
     assert_eq!(video.pictures.len(), 20);
     assert!(video.durations.iter().all(|&duration| duration * 16 == video.timescale));
@@ -97,8 +97,8 @@ fn a_recording_is_at_its_place_each_second_and_ends_as_a_video() {
     let text = crate::provenance::read(&path).expect("a patch").text;
     assert!(text.windows(9).any(|words| words == b"\"frames\":"), "the patch is in it from the start");
     assert!(open_live(&path, 16.0).push(&pictures[0]).is_err(), "another recording does not take its place");
-    live.finish().expect("a recording ends");
-    video.finish().expect("a video ends");
+    live.finish(End::Whole).expect("a recording ends");
+    video.finish(End::Whole).expect("a video ends");
     assert_eq!(boxes(&fs::read(&path).expect("a file")), ["ftyp", "moov", "mdat"]);
     let [live, video] = [&path, &other].map(|path| read(path));
     assert_eq!((live.timescale, &live.durations), (video.timescale, &video.durations));

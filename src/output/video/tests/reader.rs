@@ -46,23 +46,31 @@ pub(super) fn read(path: &Path) -> Video {
         pictures.push(rgb(&yuv));
     }
     assert!(decoder.flush_remaining().expect("it ends").is_empty(), "a picture per sample");
-    Video { timescale: number(inside(media, &["mdhd"]), 12), durations, pictures }
+    let header = inside(media, &["mdhd"]);
+    // The times before it have 64 bits in version 1.
+    let timescale = number(header, if header[0] == 1 { 20 } else { 12 });
+    Video { timescale, durations, pictures }
 }
 
 /// The first and the last byte of each sample of a track, by its media.
 fn spans(media: &[u8]) -> Vec<(usize, usize)> {
     let table = |name| inside(media, &["minf", "stbl", name]);
-    let (sizes, chunks) = (table("stsz"), table("stco"));
-    let count = number(sizes, 8) as usize;
-    let mut end = 0;
-    let span = |sample: usize| {
-        // One chunk for all samples, or one for each.
-        let begins = sample == 0 || number(chunks, 4) as usize == count;
-        let start = if begins { number(chunks, 8 + 4 * sample) as usize } else { end };
-        end = start + number(sizes, 12 + 4 * sample) as usize;
-        (start, end)
-    };
-    (0..count).map(span).collect()
+    let (sizes, chunks, runs) = (table("stsz"), table("stco"), table("stsc"));
+    let (mut spans, mut run) = (Vec::new(), 0);
+    for chunk in 0..number(chunks, 4) as usize {
+        // Runs of chunks with equally many samples, by their first chunk, counted from 1.
+        while run + 1 < number(runs, 4) as usize && number(runs, 8 + 12 * (run + 1)) as usize <= chunk + 1 {
+            run += 1;
+        }
+        let mut start = number(chunks, 8 + 4 * chunk) as usize;
+        for _ in 0..number(runs, 12 + 12 * run) {
+            let end = start + number(sizes, 12 + 4 * spans.len()) as usize;
+            spans.push((start, end));
+            start = end;
+        }
+    }
+    assert_eq!(spans.len(), number(sizes, 8) as usize, "every sample lies in a chunk");
+    spans
 }
 
 /// The sound of an MP4 as players play it, with silence for the samples that the file declares as delay.

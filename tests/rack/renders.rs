@@ -1,0 +1,316 @@
+//! Long renders: ends by signals, limits and errors, and what goes on after them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const PICTURES: &str = "150";
+
+/// A render of a modulated patch with feedback and a tap into a folder.
+fn render(folder: &Path, name: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    command.args(["render", "patches/echo_of_itself.json", "--size", "64x64", "--checkpoint", "1"]);
+    if !more.contains(&"--zoom") {
+        command.args(["--zoom", "1"]);
+    }
+    command.args(["--frames", PICTURES, "--progress", "-q", "-o"]).arg(folder.join(name)).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts a render, and waits until it has made as many pictures.
+fn started(command: &mut Command, pictures: u64) -> Child {
+    let mut child = command.spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.as_mut().expect("its output")).lines();
+    for line in lines {
+        let progress: serde_json::Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        if progress["pictures"].as_u64() >= Some(pictures) {
+            break;
+        }
+    }
+    child
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The files of a folder, by name.
+fn files(folder: &TempDir) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(next) = folders.pop() {
+        for path in fs::read_dir(next).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder.path()).expect("inside").to_string_lossy().into_owned();
+                files.insert(name, fs::read(path).expect("a file"));
+            }
+        }
+    }
+    files
+}
+
+/// A WAV file with seconds of a tone at 8,000 samples per second.
+fn write_tone(path: &Path, seconds: u32) {
+    let samples: Vec<u8> =
+        (0..8000 * seconds).flat_map(|n| (((f64::from(n) * 0.3).sin() * 9000.0) as i16).to_le_bytes()).collect();
+    let length = samples.len() as u32;
+    let mut bytes = [b"RIFF", &(36 + length).to_le_bytes()[..], b"WAVEfmt ", &16u32.to_le_bytes()].concat();
+    bytes.extend([1u16, 1].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend([8000u32, 16_000].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend([2u16, 16].iter().flat_map(|n| n.to_le_bytes()));
+    bytes.extend([b"data", &length.to_le_bytes()[..], &samples].concat());
+    fs::write(path, bytes).expect("written");
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// Killed at any moment, whatever the format: `--resume` makes the files of the render that was never killed.
+#[test]
+fn a_killed_render_goes_on_bit_for_bit() {
+    let sound = folder();
+    let wav = sound.path().join("tone.wav");
+    write_tone(&wav, 12);
+    for (name, with) in [("a.mp4", Some(&wav)), ("a.gif", None), ("pictures/", None)] {
+        let more: Vec<&str> = with.iter().flat_map(|path| ["--audio", path.to_str().expect("a path")]).collect();
+        let whole = folder();
+        let done = render(whole.path(), name, &more).output().expect("it runs");
+        assert!(done.status.success(), "{name}: {}", said(&done));
+        let killed = folder();
+        for at in [5, 30, 76] {
+            let again = [&more[..], &["--resume"]].concat();
+            let mut child = started(&mut render(killed.path(), name, &again), at);
+            child.kill().expect("it is running");
+            child.wait().expect("it ends");
+            let refused = render(killed.path(), name, &more).output().expect("it runs");
+            assert_eq!(refused.status.code(), Some(2), "{name}");
+            assert!(said(&refused).contains("--resume") && said(&refused).contains("--again"), "{}", said(&refused));
+        }
+        let done = render(killed.path(), name, &[&more[..], &["--resume"]].concat()).output().expect("it runs");
+        assert!(done.status.success(), "{name}: {}", said(&done));
+        let (killed, whole) = (files(&killed), files(&whole));
+        assert_eq!(killed.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{name}");
+        assert!(killed == whole, "{name}: the files differ");
+    }
+}
+
+/// Ctrl+C and SIGTERM: the video so far is whole, and the render goes on.
+#[cfg(unix)]
+#[test]
+fn a_signal_finishes_the_video() {
+    let whole = folder();
+    assert!(render(whole.path(), "a.mp4", &[]).output().expect("it runs").status.success());
+    for signal in ["INT", "TERM"] {
+        let stopped = folder();
+        let child = started(&mut render(stopped.path(), "a.mp4", &[]), 40);
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.expect("kill").success());
+        let ended = child.wait_with_output().expect("it ends");
+        assert_eq!(ended.status.code(), Some(1), "{signal}: {:?} {}", ended.status, said(&ended));
+        let why = said(&ended);
+        assert!(why.contains("interrupted; ") && why.contains("of 150 pictures are kept; add --resume"), "{why}");
+        let video = fs::read(stopped.path().join("a.mp4")).expect("the video so far");
+        assert_eq!(video.get(4..8), Some(&b"ftyp"[..]));
+        assert!(video.windows(4).all(|name| name != b"moof"), "its index is in front");
+        let done = render(stopped.path(), "a.mp4", &["--resume"]).output().expect("it runs");
+        assert!(done.status.success(), "{}", said(&done));
+        assert!(files(&stopped) == files(&whole), "{signal}");
+    }
+}
+
+#[test]
+fn two_renders_do_not_write_one_video() {
+    for name in ["a.mp4", "a.gif", "a.png"] {
+        let place = folder();
+        let mut child = started(&mut render(place.path(), name, &[]), 5);
+        for more in [&[][..], &["--again"], &["--resume"]] {
+            let second = render(place.path(), name, more).output().expect("it runs");
+            assert!(!second.status.success() && said(&second).contains("another render"), "{name}: {}", said(&second));
+        }
+        let mut out = child.stdout.take().expect("its output");
+        std::io::copy(&mut out, &mut std::io::sink()).expect("read to the end");
+        assert!(child.wait().expect("it ends").success(), "{name}");
+    }
+}
+
+/// Other settings do not go on with an unfinished video, and --again begins a new one.
+#[test]
+fn an_unfinished_render_goes_on_with_its_own_settings_only() {
+    let place = folder();
+    let mut child = started(&mut render(place.path(), "a.mp4", &[]), 40);
+    child.kill().expect("it is running");
+    child.wait().expect("it ends");
+    for (more, named) in [
+        (&["--seed", "9"][..], "the patch"),
+        (&["--exact"], "--exact"),
+        (&["--steps", "3"], "--steps"),
+        (&["-o", "b.gif"], "1 videos, and -o names 2"),
+    ] {
+        let other = render(place.path(), "a.mp4", &[more, &["--resume"]].concat()).output().expect("it runs");
+        assert_eq!(other.status.code(), Some(1), "{named}");
+        assert!(said(&other).contains(named) && said(&other).contains("--again"), "{named}: {}", said(&other));
+    }
+    assert!(!Path::new("b.gif").exists());
+    let checkpoint = place.path().join("a.mp4.checkpoint");
+    let bytes = fs::read(&checkpoint).expect("a checkpoint");
+    for broken in [&bytes[..bytes.len() / 2], b"", b"{}", &[0; 64], &[&[255; 8][..], &bytes[8..]].concat()] {
+        fs::write(&checkpoint, broken).expect("written");
+        let other = render(place.path(), "a.mp4", &["--resume"]).output().expect("it runs");
+        assert_eq!(other.status.code(), Some(1));
+        assert!(said(&other).contains("a.mp4.checkpoint: the checkpoint cannot be read"), "{}", said(&other));
+    }
+    let again = render(place.path(), "a.mp4", &["--again"]).output().expect("it runs");
+    assert!(again.status.success(), "{}", said(&again));
+    assert_eq!(files(&place).keys().collect::<Vec<_>>(), ["a.bend.json", "a.mp4"]);
+}
+
+/// Without an unfinished render, --resume begins: a supervisor can always give it.
+#[test]
+fn resume_begins_a_render_that_was_not_begun() {
+    let place = folder();
+    let begun = render(place.path(), "a.mp4", &["--resume"]).output().expect("it runs");
+    assert!(begun.status.success(), "{}", said(&begun));
+    assert_eq!(files(&place).keys().collect::<Vec<_>>(), ["a.bend.json", "a.mp4"]);
+}
+
+/// A limit on the size of files ends the render as a full disk does: with a message, and with the pictures so far.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_file_sizes_loses_nothing() {
+    let larger = &["--zoom", "4"][..];
+    let whole = folder();
+    assert!(render(whole.path(), "a.gif", larger).output().expect("it runs").status.success());
+    let length = fs::metadata(whole.path().join("a.gif")).expect("a video").len();
+    let place = folder();
+    let limited = render(place.path(), "a.gif", larger);
+    // The units of `ulimit -f` have 512 bytes in this shell. A checkpoint is smaller than half of the video.
+    let line = format!("ulimit -f {}; exec \"$0\" \"$@\"", length / 2 / 512);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).arg(limited.get_program()).args(limited.get_args());
+    let ended = shell.output().expect("it runs");
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(said(&ended).contains("ulimit -f") && said(&ended).contains("add --resume"), "{}", said(&ended));
+    let left: Vec<String> = files(&place).into_keys().collect();
+    assert_eq!(left, ["a.bend.json", "a.gif", "a.gif.checkpoint", "a.part.gif"]);
+    let done = render(place.path(), "a.gif", &[larger, &["--resume"]].concat()).output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(files(&place) == files(&whole));
+}
+
+/// Several files of one render have the same pictures.
+#[test]
+fn one_render_writes_several_files() {
+    let [together, apart] = [folder(), folder()];
+    let second = together.path().join("b/");
+    let both = render(together.path(), "a.mp4", &["-o", &format!("{}/", second.display())]);
+    let done = { both }.output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    for name in ["a.mp4", "b/"] {
+        let done = render(apart.path(), name, &[]).output().expect("it runs");
+        assert!(done.status.success(), "{}", said(&done));
+    }
+    let (together, apart) = (files(&together), files(&apart));
+    assert_eq!(together.keys().collect::<Vec<_>>(), apart.keys().collect::<Vec<_>>());
+    assert!(together == apart);
+    assert_eq!(together.keys().filter(|name| name.contains(".png")).count(), 150);
+}
+
+/// A copy of mini with one number of a tensor that is NaN.
+fn broken_mini(file: &str) -> (TempDir, String) {
+    let copy = tempfile::Builder::new().prefix("mini").tempdir().expect("a folder");
+    for entry in fs::read_dir("assets/mini").expect("mini").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_file() {
+            fs::copy(&entry, copy.path().join(entry.file_name().expect("a name"))).expect("copied");
+        }
+    }
+    let path = copy.path().join(file);
+    let mut bytes = fs::read(&path).expect("weights");
+    let length = u64::from_le_bytes(*bytes.first_chunk().expect("a header")) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).expect("JSON");
+    let tensors = header.as_object().expect("tensors");
+    let name = tensors.keys().find(|name| name.ends_with("weight") && !name.contains("embed")).expect("weights");
+    let start = 8 + length + tensors[name]["data_offsets"][0].as_u64().expect("a place") as usize;
+    // All ones are NaN in each format.
+    bytes[start..start + 4].fill(0xff);
+    fs::write(&path, bytes).expect("written");
+    (copy, name.clone())
+}
+
+/// A model whose own numbers are not finite is named, instead of a black video that is called a success.
+#[test]
+fn a_broken_model_is_named() {
+    for file in ["transformer.safetensors", "text_encoder.safetensors", "decoder.safetensors"] {
+        let (model, tensor) = broken_mini(file);
+        let place = folder();
+        let model = model.path().to_str().expect("a path");
+        let broken = render(place.path(), "a.mp4", &["--model", model]).output().expect("it runs");
+        let why = said(&broken);
+        assert_eq!(broken.status.code(), Some(1), "{file}: {why}");
+        assert!(why.contains(file) && why.contains(&tensor) && why.contains("NaN"), "{file}: {why}");
+        assert!(!why.contains("lower the amount"), "it blames no bend: {why}");
+        assert!(files(&place).is_empty(), "{file}: {:?}", files(&place).keys());
+    }
+}
+
+/// Forty renoise bends turn the noise to infinity. They are skipped and named, and the picture goes on without them.
+#[test]
+fn bends_that_turn_the_picture_to_nothing_are_skipped() {
+    let place = folder();
+    let node = |n: usize| {
+        let bend = serde_json::json!({ "type": "bend.renoise", "v": 2, "params": { "gain": 10.0 } });
+        (format!("renoise{n}"), bend)
+    };
+    let mut nodes: serde_json::Map<String, serde_json::Value> = (0..40).map(node).collect();
+    nodes.insert("wan".into(), serde_json::json!({ "type": "model.wan", "params": { "prompt": "a red tulip" } }));
+    let cable = |n: usize| {
+        let to = if n == 39 { "wan.bends".to_owned() } else { format!("renoise{}.bends", n + 1) };
+        serde_json::json!({ "from": format!("renoise{n}.bends"), "to": to })
+    };
+    let cables: Vec<_> = (0..40).map(cable).collect();
+    let patch = serde_json::json!({ "format": "bendrack-patch", "version": 1, "nodes": nodes, "cables": cables });
+    let path = place.path().join("renoise.json");
+    fs::write(&path, patch.to_string()).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    command.args(["render", "--size", "64x64", "--zoom", "1", "--frames", "21", "-o"]).arg(place.path().join("p/"));
+    let done = command.arg(&path).output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(said(&done).contains("renoise39") && said(&done).contains("skipped"), "{}", said(&done));
+    let files = files(&place);
+    let sizes = files.iter().filter(|(name, _)| name.contains(".png")).map(|(_, bytes)| bytes.len());
+    assert!(sizes.min() > Some(1500), "no picture is black: {}", said(&done));
+}
+
+/// A bend that is skipped at many places is named once, with a count at the end.
+#[test]
+fn a_skipped_bend_is_named_once() {
+    let place = folder();
+    let node = |n: usize| {
+        let params = serde_json::json!({ "site": "ffn.hidden", "gain": 100.0 });
+        (format!("gain{n:02}"), serde_json::json!({ "type": "bend.gain", "v": 2, "params": params }))
+    };
+    let mut nodes: serde_json::Map<String, serde_json::Value> = (0..40).map(node).collect();
+    nodes.insert("wan".into(), serde_json::json!({ "type": "model.wan", "params": { "prompt": "a red tulip" } }));
+    let cable = |n: usize| {
+        let to = if n == 39 { "wan.bends".to_owned() } else { format!("gain{:02}.bends", n + 1) };
+        serde_json::json!({ "from": format!("gain{n:02}.bends"), "to": to })
+    };
+    let cables: Vec<_> = (0..40).map(cable).collect();
+    let patch = serde_json::json!({ "format": "bendrack-patch", "version": 1, "nodes": nodes, "cables": cables });
+    let path = place.path().join("gain.json");
+    fs::write(&path, patch.to_string()).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    command.args(["render", "--size", "64x64", "--zoom", "1", "--frames", "21", "-o"]).arg(place.path().join("a.mp4"));
+    let done = command.arg(&path).output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    let lines = said(&done).lines().filter(|line| line.contains("overflow at ffn.hidden")).count();
+    assert!((1..=40).contains(&lines), "{lines}: {}", said(&done));
+    assert!(said(&done).contains("more times"), "{}", said(&done));
+}
