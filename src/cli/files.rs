@@ -21,6 +21,8 @@ const MAX_REPORT: u64 = 64 << 20;
 pub(super) enum Content {
     Mp4,
     Gif,
+    /// A video in a QuickTime, Matroska or WebM file.
+    Container,
     Png,
     /// The report of a render, as JSON.
     Report,
@@ -79,6 +81,8 @@ impl Files {
         match Format::of(path).map_err(|error| Failure::Failed(error.to_string()))? {
             Format::Mp4 => Ok(self.output(name, path, Content::Mp4)),
             Format::Gif => Ok(self.output(name, path, Content::Gif)),
+            Format::Ffmpeg(_) => Ok(self.output(name, path, Content::Container)),
+            Format::Stdout => Ok(self),
             Format::Pictures { folder, prefix } => {
                 self.0.push(Named { name, place: Place::Numbered { folder, prefix }, role: Role::Pictures });
                 Ok(self)
@@ -158,6 +162,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
         match kind {
             Content::Mp4 => "the existing file is not an MP4",
             Content::Gif => "the existing file is not a GIF",
+            Content::Container => "the existing file is not a video",
             Content::Png => "the existing file is not a PNG",
             Content::Report => "the existing file is not a report of a render",
             Content::Patch | Content::Take => "the file exists already",
@@ -178,6 +183,7 @@ fn is_of(path: &Path, kind: Content) -> bool {
     match kind {
         Content::Mp4 => head(8).get(4..) == Some(b"ftyp"),
         Content::Gif => head(4) == b"GIF8",
+        Content::Container => head(4) == [0x1a, 0x45, 0xdf, 0xa3] || head(8).get(4..) == Some(b"ftyp"),
         Content::Png => head(8) == b"\x89PNG\r\n\x1a\n",
         Content::Report => {
             let report: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();

@@ -314,3 +314,72 @@ fn a_skipped_bend_is_named_once() {
     assert!((1..=40).contains(&lines), "{lines}: {}", said(&done));
     assert!(said(&done).contains("more times"), "{}", said(&done));
 }
+
+/// The codec and the number of pictures and of sound tracks of a video, by ffprobe.
+fn probed(path: &Path) -> (String, u64, usize) {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-count_frames", "-show_streams", "-of", "json"]).arg(path);
+    let found = command.output().expect("ffprobe");
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).expect("JSON");
+    let streams = found["streams"].as_array().expect("streams");
+    let (videos, sounds): (Vec<_>, Vec<_>) = streams.iter().partition(|stream| stream["codec_type"] == "video");
+    let frames = videos[0]["nb_read_frames"].as_str().and_then(|count| count.parse().ok());
+    (videos[0]["codec_name"].as_str().expect("a codec").to_owned(), frames.expect("a count"), sounds.len())
+}
+
+/// The formats of ffmpeg, where it is installed; a clear message elsewhere.
+#[test]
+fn ffmpeg_writes_other_formats() {
+    let place = folder();
+    let wav = place.path().join("tone.wav");
+    write_tone(&wav, 4);
+    let wav = wav.to_str().expect("a path");
+    let has_ffmpeg = ["ffmpeg", "ffprobe"].iter().all(|it| Command::new(it).arg("-version").output().is_ok());
+    for (name, codec) in
+        [("a.mov", "prores"), ("b.mkv", "hevc"), ("c.webm", "vp9"), ("d.av1.mkv", "av1"), ("e.av1.webm", "av1")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.args(["render", "patches/kick.json", "--size", "64x64", "--zoom", "1", "--frames", "21", "-q"]);
+        command.args(["--audio", wav, "-o"]).arg(place.path().join(name));
+        let done = command.output().expect("it runs");
+        if !has_ffmpeg {
+            assert!(!done.status.success() && said(&done).contains("install it, or choose .mp4"), "{}", said(&done));
+            continue;
+        }
+        assert!(done.status.success(), "{name}: {}", said(&done));
+        assert_eq!(probed(&place.path().join(name)), (codec.to_owned(), 21, 1), "{name}");
+    }
+    let left: Vec<String> =
+        files(&place).into_keys().filter(|name| name.contains("part") || name.contains("pcm")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Pictures on standard output, for a program such as ffmpeg.
+#[test]
+fn pictures_go_to_standard_output() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    command.args([
+        "render",
+        "patches/first_bend.json",
+        "--size",
+        "64x64",
+        "--zoom",
+        "1",
+        "--frames",
+        "9",
+        "-q",
+        "-o",
+        "-",
+    ]);
+    let done = command.output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    let head = done.stdout.split(|&byte| byte == b'\n').next().expect("a line");
+    let head = String::from_utf8_lossy(head).into_owned();
+    assert!(head.starts_with("YUV4MPEG2 W") && head.contains("F16:1"), "{head}");
+    let number = |mark: char| -> usize {
+        let word = head.split(' ').find(|word| word.starts_with(mark)).expect("a size");
+        word[1..].parse().expect("a number")
+    };
+    assert_eq!(done.stdout.len(), head.len() + 1 + 9 * (6 + 3 * number('W') * number('H')));
+    assert!(!Path::new("-.bend.json").exists() && !Path::new("-.checkpoint").exists());
+}

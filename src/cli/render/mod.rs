@@ -27,7 +27,7 @@ use crate::engine::{Engine, Session};
 use crate::files;
 use crate::hex::hex;
 use crate::io::audio::AudioSource;
-use crate::output::video::{self, Position, VideoWriter};
+use crate::output::video::{self, Format, Position, VideoWriter};
 use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
@@ -49,8 +49,8 @@ pub(super) struct Render {
     patch: Option<PathBuf>,
     #[command(flatten)]
     pub(super) replay: Replay,
-    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them. Repeat the flag for
-    /// more files of the same pictures.
+    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them. With ffmpeg .mov (ProRes),
+    /// .mkv (HEVC), .webm (VP9), .av1.mkv; - is YUV4MPEG2 on standard output. Repeat the flag for more files of the same pictures.
     #[arg(short, long, value_name = "FILE", required = true)]
     output: Vec<PathBuf>,
     /// Go on with an unfinished render of the same patch to the same file, from its last checkpoint; without one, begin.
@@ -116,6 +116,12 @@ impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = self.files()?;
         files.check()?;
+        if self.progress && self.files_written().count() < self.output.len() {
+            return Err(Failure::Usage("--progress and -o - both write to standard output; leave one out".to_owned()));
+        }
+        if self.resume && !self.can_resume() {
+            return Err(Failure::Usage("only MP4, GIF and numbered PNG can go on; leave --resume out".to_owned()));
+        }
         let source = match &self.patch {
             Some(path) => self.compiled(path)?,
             None => self.replay.read(&self)?,
@@ -185,7 +191,7 @@ impl Render {
         job.bar.finish_and_clear();
         let mut left = Vec::new();
         if let Some(provenance) = provenance.filter(|_| kept > 0) {
-            for output in &self.output {
+            for output in self.files_written() {
                 left.extend(write_sidecar(output, &files, &provenance)?);
             }
         }
@@ -239,8 +245,18 @@ impl Render {
         if self.no_metadata {
             return Ok(files);
         }
-        let records = self.output.iter().map(|output| provenance::sidecar::path(output));
+        let records = self.files_written().map(|output| provenance::sidecar::path(output));
         Ok(records.fold(files, |files, path| files.output("the record beside the video", &path, Content::Record)))
+    }
+
+    /// True if all videos can go on after an end.
+    fn can_resume(&self) -> bool {
+        self.output.iter().all(|path| Format::of(path).is_ok_and(|format| format.is_resumable()))
+    }
+
+    /// The videos that are files.
+    fn files_written(&self) -> impl Iterator<Item = &PathBuf> {
+        self.output.iter().filter(|path| Format::of(path).is_ok_and(|format| format != Format::Stdout))
     }
 
     /// The path of the checkpoint: beside the first video.
@@ -333,7 +349,7 @@ impl Render {
     /// The keeper of checkpoints; none for a take, and for `--checkpoint 0`.
     fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
         let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
-        if self.replay.take.is_some() || seconds == 0.0 {
+        if self.replay.take.is_some() || seconds == 0.0 || !self.can_resume() {
             return None;
         }
         let interval = (seconds * FRAME_RATE).round().max(1.0) as u64;

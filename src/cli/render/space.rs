@@ -19,7 +19,8 @@ pub(super) fn estimate(video: &Path, pictures: u64, (width, height): (usize, usi
     let per_pixel = match Format::of(video) {
         // The video is written once more at its end.
         Ok(Format::Mp4) | Err(_) => 2.0 * PER_PIXEL[0],
-        Ok(Format::Gif) => 2.0 * PER_PIXEL[1],
+        Ok(Format::Gif | Format::Ffmpeg(_)) => 2.0 * PER_PIXEL[1],
+        Ok(Format::Stdout) => 0.0,
         Ok(Format::Pictures { .. }) => PER_PIXEL[2],
     };
     (pictures as f64 * (width * height) as f64 * per_pixel) as u64

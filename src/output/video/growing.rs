@@ -63,6 +63,14 @@ impl Growing {
         Self { path: path.to_owned(), file, length: 0, stays: false }.locked()
     }
 
+    /// Begins a file that helps to make another one, in place of one that an ended program left.
+    pub fn helper(path: &Path) -> Result<Self> {
+        // That there is none is the usual case.
+        let _ = fs::remove_file(path);
+        let file = Self::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self { path: path.to_owned(), file: Some(file), length: 0, stays: false })
+    }
+
     /// Begins a recording at its place, where it stays. Another file there is an error.
     pub fn at(place: &Path) -> Result<Self> {
         let file = Self::create(place).map_err(|error| unwritable(place, &error))?;

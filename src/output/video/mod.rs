@@ -3,6 +3,7 @@
 //! A video grows beside its place, and moves there when it is whole; an older one stays until then. A video dropped without
 //! [`VideoWriter::finish`] leaves no file, unless it is [settled](VideoWriter::settle): then it can go on with [`resume`].
 
+mod ffmpeg;
 mod gif;
 mod growing;
 mod h264;
@@ -14,6 +15,7 @@ mod png;
 pub(super) mod tests;
 mod yuv;
 
+pub use self::ffmpeg::Codec;
 pub use self::growing::growing_path;
 pub use self::png::is_numbered;
 
@@ -98,6 +100,8 @@ pub enum Position {
     Mp4(mp4::Reached),
     /// In a GIF.
     Gif(gif::Reached),
+    /// In a video of another program, which cannot go on.
+    Elsewhere,
     /// In numbered pictures: their count.
     Pictures(usize),
     /// In a video of one size.
@@ -112,6 +116,8 @@ pub enum Position {
 /// | `a.gif` | 256 colours per picture, endless, at most 50 pictures per second | one picture |
 /// | `a.png` | `a_000000.png`, `a_000001.png`, …: exact | one picture |
 /// | `a/`, or a folder there is | `a/000000.png`, …: exact | one picture |
+/// | `a.mov`, `a.mkv`, `a.webm`, `a.av1.mkv` | ProRes 422 HQ, HEVC, VP9, AV1, by the program ffmpeg | one picture |
+/// | `-` | YUV4MPEG2 on standard output | one picture |
 ///
 /// A finished video replaces an older one. Older numbered pictures are an error, as two videos would mix. So is the unfinished
 /// file of an earlier video, such as `a.part.mp4`, and a video that another program writes now.
@@ -125,6 +131,8 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
         Format::Mp4 => Box::new(mp4::Mp4::open(path, frame_rate)?),
         Format::Gif => Box::new(gif::Gif::open(path, frame_rate)?),
         Format::Pictures { folder, prefix } => Box::new(png::Png::open(&folder, prefix)?),
+        Format::Ffmpeg(codec) => Box::new(ffmpeg::Ffmpeg::open(path, frame_rate, codec)?),
+        Format::Stdout => Box::new(ffmpeg::Piped::open()),
     };
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
 }
@@ -158,7 +166,8 @@ pub fn resume(path: &Path, frame_rate: f64, position: Position) -> Result<Box<dy
 /// If another program writes the video now.
 pub fn left_over(path: &Path) -> Result<Option<PathBuf>> {
     let left = match Format::of(path)? {
-        Format::Mp4 | Format::Gif => growing_path(path),
+        Format::Mp4 | Format::Gif | Format::Ffmpeg(_) => growing_path(path),
+        Format::Stdout => return Ok(None),
         Format::Pictures { folder, prefix } => png::lock_path(&folder, &prefix),
     };
     if left.exists() { growing::free(&left).map(|()| Some(left)) } else { Ok(None) }
@@ -172,7 +181,7 @@ pub fn left_over(path: &Path) -> Result<Option<PathBuf>> {
 pub fn delete_pictures(path: &Path) -> Result<()> {
     match Format::of(path)? {
         Format::Pictures { folder, prefix } => png::Png::resume(&folder, prefix, 0).map(drop),
-        Format::Mp4 | Format::Gif => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -197,6 +206,10 @@ pub enum Format {
     Mp4,
     /// One GIF.
     Gif,
+    /// A video that the program ffmpeg writes.
+    Ffmpeg(Codec),
+    /// YUV4MPEG2 on standard output.
+    Stdout,
     /// Numbered PNG.
     Pictures {
         /// The folder they are written to.
@@ -207,6 +220,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// True if a video of the format can go on after an end.
+    pub const fn is_resumable(&self) -> bool {
+        matches!(self, Self::Mp4 | Self::Gif | Self::Pictures { .. })
+    }
+
     /// The format of a path: see [`open`].
     ///
     /// # Errors
@@ -215,6 +233,12 @@ impl Format {
     pub fn of(path: &Path) -> Result<Self> {
         if path.to_string_lossy().ends_with(is_separator) || path.is_dir() {
             return Ok(Self::Pictures { folder: path.to_owned(), prefix: OsString::new() });
+        }
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        if let Some(codec) = Codec::of(path) {
+            return Ok(Self::Ffmpeg(codec));
         }
         match path.extension().unwrap_or_default().to_ascii_lowercase().to_str() {
             Some("mp4") => Ok(Self::Mp4),
@@ -225,8 +249,7 @@ impl Format {
                 Ok(Self::Pictures { folder: path.parent().unwrap_or(Path::new("")).to_owned(), prefix })
             }
             _ => {
-                let message =
-                    "choose a name that ends in .mp4, .gif or .png (numbered pictures), or in / for a folder of them";
+                let message = "choose a name that ends in .mp4, .gif or .png (numbered pictures), in / for a folder of them, or with ffmpeg in .mov, .mkv or .webm";
                 Err(Error::new(path, message))
             }
         }

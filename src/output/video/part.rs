@@ -51,6 +51,11 @@ impl Part {
         &self.place
     }
 
+    /// The temporary name, for another program that writes the file.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Puts the file at its place, over an older one, once all of it is on the disk.
     pub fn keep(mut self) -> Result<()> {
         let settled = self.settle();
