@@ -24,7 +24,7 @@ export PROPTEST_RNG_SEED ?= 1
 # The goldens and pages that `make bless` writes: what the tests of these names compare.
 BLESSED = docs:: format:: manual:: patches:: notices::
 
-.PHONY: help run dist setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end
+.PHONY: help run dist setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -40,6 +40,7 @@ help:
 	@echo "make bless-nodes  write the page of nodes, the JSON Schema and the help patches: what a new node changes"
 	@echo "make pictures  draw the pictures of the README and docs"
 	@echo "make bench     measure kernels, a layer, decoders, hooks, the KV cache and every bend on this machine"
+	@echo "make long-render  render an hour of video, with ten kills: the same bytes, and flat memory"
 	@echo "make end-to-end  drive the real window under Xvfb: record a video, keep and render a take"
 	@echo "make figures   draw the contact sheets of docs/figures, and print their numbers"
 	@echo "make peer      the same layer and decoder chunk here and in PyTorch, in turns (downloads PyTorch once)"
@@ -125,6 +126,11 @@ figures: setup
 end-to-end: setup
 	$(CARGO) build --locked --release
 	tests/end_to_end/run target/release/bendrack
+
+# An hour of video, killed ten times and continued. It takes an hour of two cores, and needs ffprobe.
+long-render: setup
+	$(CARGO) build --locked --release
+	tests/long_render/run target/release/bendrack
 
 # The rack is drawn by a graphics driver; Mesa's runs on the processor.
 pictures: figures

@@ -8,11 +8,14 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
 use bendrack_nodes::diagnostics::{Problem, Severity};
+use bendrack_nodes::patch::Patch;
 use serde_json::json;
 
+use super::cost::Cost;
 use super::{Failure, print, print_json, printed};
 use crate::provenance;
 use crate::terminal::{self, escaped, in_line};
+use crate::wan::error::message;
 
 /// Largest number of problems printed for one patch, without --json.
 const MOST: usize = 50;
@@ -28,6 +31,9 @@ pub(super) struct Check {
     /// Fail on warnings, too.
     #[arg(long)]
     strict: bool,
+    /// Measure the cost of each valid patch on the small model: calls, bends, taps, and the time of a call.
+    #[arg(long)]
+    cost: bool,
 }
 
 impl Check {
@@ -56,14 +62,27 @@ impl Check {
 
     /// Prints the problems of a patch.
     fn report(&self, path: &Path, text: &str, problems: &[Problem]) -> Result<(), Failure> {
+        let cost = if self.cost { measured(text)? } else { None };
         if self.json {
-            print_json(&format!("{}\n", json!({ "patch": path, "problems": problems })))
-        } else if problems.is_empty() {
-            print(&format!("{}: no problems\n", path.display()))
-        } else {
-            printed(terminal::print_coloured(&for_people(path, text, problems)))
+            let mut report = json!({ "patch": path, "problems": problems });
+            if let Some(cost) = cost {
+                report["cost"] = json!(cost);
+            }
+            return print_json(&format!("{report}\n"));
         }
+        if problems.is_empty() {
+            print(&format!("{}: no problems\n", path.display()))?;
+        } else {
+            printed(terminal::print_coloured(&for_people(path, text, problems)))?;
+        }
+        cost.map_or(Ok(()), |cost| print(&format!("{}: {}\n", path.display(), cost.sentence())))
     }
+}
+
+/// The cost of a patch; none if it has errors.
+fn measured(text: &str) -> Result<Option<Cost>, Failure> {
+    let Ok(patch) = Patch::from_slice(text.as_bytes()) else { return Ok(None) };
+    Cost::of(&patch).map_err(|error| Failure::Failed(message(&error)))
 }
 
 /// Each problem with its lines of the file.
@@ -85,7 +104,7 @@ fn for_people(path: &Path, text: &str, problems: &[Problem]) -> String {
     report + &format!("{path}: {}, {}{more}\n", counted(errors, "error"), counted(warnings, "warning"))
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -78,6 +78,10 @@ impl Files {
 
     /// Adds an output video, in the format of its name.
     pub(super) fn video(mut self, name: &'static str, path: &Path) -> Result<Self, Failure> {
+        let inner = path.extension().and_then(|_| Path::new(path.file_stem()?).extension());
+        if inner.is_some_and(|inner| inner.eq_ignore_ascii_case("part")) {
+            return Err(refused(name, path, "names with .part are those of unfinished videos"));
+        }
         match Format::of(path).map_err(|error| Failure::Failed(error.to_string()))? {
             Format::Mp4 => Ok(self.output(name, path, Content::Mp4)),
             Format::Gif => Ok(self.output(name, path, Content::Gif)),

@@ -1,8 +1,10 @@
 //! The command line. Exit codes: 0 for success, 1 for a failure with one message on standard error, 2 for wrong usage
 //! or a patch with errors.
 
+mod attend;
 mod bench;
 mod check;
+mod cost;
 mod device_outputs;
 mod devices;
 mod extract;
@@ -65,6 +67,8 @@ enum Command {
     Program(program::Program),
     /// Renders a patch to a video file.
     Render(Box<render::Render>),
+    /// Writes the attention maps of words as arrays for numpy: per step, layer, head and latent frame.
+    Attend(Box<attend::Attend>),
     /// Plays a patch live without a window, with devices.
     Play(Box<play::Play>),
     /// Prints the patch embedded in a PNG or MP4.
@@ -117,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.run(),
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
+        Command::Attend(command) => command.run(),
         Command::Play(command) => command.run(),
         Command::Extract(command) => command.run(),
         Command::Maps(command) => command.run(),

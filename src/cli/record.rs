@@ -29,9 +29,14 @@ pub(super) trait Maker {
         Ok(None)
     }
 
-    /// True if the videos can go on later.
-    fn is_resumable(&self) -> bool {
+    /// True if the videos can go on from a checkpoint, which ends after them.
+    fn is_kept(&self) -> bool {
         false
+    }
+
+    /// The end of videos that are not whole.
+    fn early_end(&self) -> End {
+        End::Whole
     }
 }
 
@@ -75,7 +80,7 @@ impl Recording<'_> {
         }
         let (ended, wanted) = (self.write(maker), self.wanted);
         let written = self.reached.written;
-        let end = if maker.is_resumable() { End::Unfinished } else { End::Whole };
+        let end = maker.early_end();
         match ended {
             Ok(None) if written == 0 => {
                 let why = format!(
@@ -83,17 +88,26 @@ impl Recording<'_> {
                 );
                 self.discarded(Failure::Failed(why))
             }
-            Ok(None) => match self.finish(End::Whole) {
+            // The files that they grow in are deleted after the checkpoint.
+            Ok(None) => match self.finish(if maker.is_kept() { End::Unfinished } else { End::Whole }) {
                 Ok(()) => (written, Ok(())),
+                Err(error) if maker.is_kept() => (written, Err(output(&error))),
                 Err(error) => (0, Err(output(&error))),
             },
             Ok(Some(why)) | Err(Failure::Failed(why)) if written > 0 => match self.finish(end) {
-                Ok(()) => (written, Err(Failure::Failed(format!("{why}; {written} of {wanted} pictures are kept")))),
-                Err(error) if end == End::Unfinished => {
+                Ok(()) => (
+                    written,
+                    Err(Failure::Failed(format!("{why}; {} of {wanted} pictures {} kept", written, are(written)))),
+                ),
+                Err(error) if end != End::Whole => {
                     (written, Err(Failure::Failed(format!("{why}; the video could not be finished: {error}"))))
                 }
                 Err(error) => (0, Err(Failure::Failed(format!("{why}; no pictures are kept: {error}")))),
             },
+            // They stay as they are, and go on from their checkpoint.
+            Ok(Some(why)) | Err(Failure::Failed(why)) if end != End::Whole => {
+                (0, Err(Failure::Failed(format!("{why}; there is no picture yet"))))
+            }
             Ok(Some(why)) => self.discarded(Failure::Failed(format!("{why}; there is no picture yet"))),
             Err(failure) => self.discarded(failure),
         }
@@ -102,10 +116,15 @@ impl Recording<'_> {
     /// The end of videos without a picture. They leave no file.
     fn discarded(self, failure: Failure) -> (u64, Result<(), Failure>) {
         if self.reached.written == 0 {
-            // That there is no picture is known.
-            let _ = self.finish(End::Whole);
+            self.discard();
         }
         (0, Err(failure))
+    }
+
+    /// Deletes the files of videos without a picture.
+    pub(super) fn discard(self) {
+        // That there is no picture is known.
+        let _ = self.finish(End::Whole);
     }
 
     /// Prepares the videos. The sound of an earlier recording goes through them again.
@@ -183,6 +202,11 @@ impl Recording<'_> {
         }
         ended
     }
+}
+
+/// The verb for a number of things.
+const fn are(count: u64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 /// Leaves out the sound before a sample.

@@ -31,7 +31,6 @@ use candle_core::{Result, bail};
 
 use crate::bend::{self, Measured};
 use crate::sound::Sound;
-use crate::wan::checkpoint::Checkpoint;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
@@ -101,7 +100,7 @@ pub struct Engine {
     has_failed: bool,
     /// The problem of the weights, if they are broken.
     broken: Option<String>,
-    /// True once the weights are checked.
+    /// True once the weights are checked, or have made pictures.
     is_checked: bool,
     warnings: Warnings,
     times: Times,
@@ -351,10 +350,13 @@ impl Engine {
         Ok(())
     }
 
-    /// An error if the weights themselves are broken: no patch can help then. The first check reads all of them.
+    /// An error if the weights themselves are broken: no patch can help then. Weights that made a chunk are whole. The check reads
+    /// all of them, so a show that runs never waits for it.
     fn check_weights(&mut self) -> Result<()> {
         if !self.is_checked {
-            self.broken = self.model.checkpoint.as_ref().map_or(Ok(None), Checkpoint::broken)?;
+            let checkpoint = self.model.checkpoint.as_ref();
+            // A file that cannot be read now was read before.
+            self.broken = checkpoint.and_then(|checkpoint| checkpoint.broken().unwrap_or(None));
             self.is_checked = true;
         }
         match &self.broken {

@@ -44,6 +44,7 @@ impl Engine {
             Some(latents) => {
                 let latents = latents.narrow(2, index, 1)?;
                 if let Some(pictures) = self.times.decode.time(|| self.presenter.decode(&latents))? {
+                    self.is_checked = true;
                     self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
                     pictures
                 } else {

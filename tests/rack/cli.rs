@@ -507,3 +507,19 @@ fn maps_are_saved_apart_and_loaded_into_another_patch() {
     assert_eq!(bendrack(&["maps", "load", &patch, &other]).status.code(), Some(1));
     assert_eq!(bendrack(&["maps", "save", "patches/first_bend.json", "-o", &set]).status.code(), Some(1));
 }
+
+/// A patch with bends and taps costs more than the model alone, and its parts are counted.
+#[test]
+fn check_measures_the_cost_of_a_patch() {
+    let checked = bendrack(&["check", "--cost", "--json", "patches/first_bend.json"]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    let cost = &report["cost"];
+    assert!(cost["calls"].as_u64() >= Some(2) && cost["bends"] == 1 && cost["taps"] == 1, "{report}");
+    assert!(cost["times"].as_f64() > Some(0.5) && cost["milliseconds"].as_f64() > Some(0.0), "{report}");
+    let plain = bendrack(&["check", "--cost", "patches/first_bend.json"]);
+    let text = String::from_utf8_lossy(&plain.stdout).into_owned();
+    assert!(text.contains("1 bend, 1 tap; a call takes"), "{text}");
+    let without = bendrack(&["check", "--json", "patches/first_bend.json"]);
+    assert!(!String::from_utf8_lossy(&without.stdout).contains("cost"));
+}

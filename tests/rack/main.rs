@@ -3,6 +3,7 @@
 //! Apart from the model's tests, as some of these wait for things to happen in time.
 
 mod architecture;
+mod attend;
 mod cli;
 mod devices;
 mod engine;

@@ -141,24 +141,39 @@ fn two_renders_do_not_write_one_video() {
     }
 }
 
-/// Other settings do not go on with an unfinished video, and --again begins a new one.
+/// A killed render with so many pictures.
+fn killed(folder: &Path, name: &str, more: &[&str], pictures: u64) {
+    let mut child = started(&mut render(folder, name, more), pictures);
+    child.kill().expect("it is running");
+    child.wait().expect("it ends");
+}
+
+/// Other settings do not go on with an unfinished video, change none of its files, and --again begins a new one.
 #[test]
 fn an_unfinished_render_goes_on_with_its_own_settings_only() {
     let place = folder();
-    let mut child = started(&mut render(place.path(), "a.mp4", &[]), 40);
-    child.kill().expect("it is running");
-    child.wait().expect("it ends");
+    killed(place.path(), "a.mp4", &[], 40);
+    let before = files(&place);
+    let second = place.path().join("b.gif").to_str().expect("a path").to_owned();
     for (more, named) in [
         (&["--seed", "9"][..], "the patch"),
         (&["--exact"], "--exact"),
         (&["--steps", "3"], "--steps"),
-        (&["-o", "b.gif"], "1 videos, and -o names 2"),
+        (&["--zoom", "2"], "--zoom"),
+        (&["-o", &second], "other videos"),
     ] {
         let other = render(place.path(), "a.mp4", &[more, &["--resume"]].concat()).output().expect("it runs");
         assert_eq!(other.status.code(), Some(1), "{named}");
         assert!(said(&other).contains(named) && said(&other).contains("--again"), "{named}: {}", said(&other));
+        assert!(files(&place) == before, "{named}: a file changed");
     }
-    assert!(!Path::new("b.gif").exists());
+    let mut shorter = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    shorter.args(["render", "patches/echo_of_itself.json", "--size", "64x64", "--zoom", "1", "--checkpoint", "1"]);
+    shorter.args(["--frames", "9", "--resume", "-o"]).arg(place.path().join("a.mp4"));
+    let shorter = shorter.output().expect("it runs");
+    assert!(said(&shorter).contains("pictures already"), "{}", said(&shorter));
+    assert!(files(&place) == before, "shorter: a file changed");
+
     let checkpoint = place.path().join("a.mp4.checkpoint");
     let bytes = fs::read(&checkpoint).expect("a checkpoint");
     for broken in [&bytes[..bytes.len() / 2], b"", b"{}", &[0; 64], &[&[255; 8][..], &bytes[8..]].concat()] {
@@ -170,6 +185,71 @@ fn an_unfinished_render_goes_on_with_its_own_settings_only() {
     let again = render(place.path(), "a.mp4", &["--again"]).output().expect("it runs");
     assert!(again.status.success(), "{}", said(&again));
     assert_eq!(files(&place).keys().collect::<Vec<_>>(), ["a.bend.json", "a.mp4"]);
+}
+
+/// Pictures of another render are not touched by one that goes on, or begins again, with their folder among its outputs.
+#[test]
+fn pictures_of_another_render_stay() {
+    let place = folder();
+    let at = |name: &str| format!("{}/", place.path().join(name).display());
+    let done = render(place.path(), "done/", &[]).output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    killed(place.path(), "a.mp4", &["-o", &at("frames")], 40);
+    let before = files(&place);
+    for more in [&["-o", &at("done"), "--resume"][..], &["-o", &at("done"), "--again"]] {
+        let other = render(place.path(), "a.mp4", more).output().expect("it runs");
+        assert!(!other.status.success(), "{more:?}");
+        let after = files(&place);
+        assert!(before.iter().filter(|(name, _)| name.contains("done")).all(|(name, it)| after.get(name) == Some(it)));
+    }
+}
+
+/// A render that is stopped leaves an older video as it is, and goes on nevertheless.
+#[cfg(unix)]
+#[test]
+fn an_older_video_stays_until_the_new_one_is_whole() {
+    for name in ["a.mp4", "a.gif"] {
+        let place = folder();
+        let older = render(place.path(), name, &["--seed", "5"]).output().expect("it runs");
+        assert!(older.status.success(), "{}", said(&older));
+        let older = fs::read(place.path().join(name)).expect("a video");
+        let child = started(&mut render(place.path(), name, &[]), 40);
+        Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().expect("kill");
+        let stopped = child.wait_with_output().expect("it ends");
+        let part = name.replace("a.", "a.part.");
+        assert!(said(&stopped).contains(&part) && said(&stopped).contains("older video stays"), "{}", said(&stopped));
+        assert!(fs::read(place.path().join(name)).expect("still there") == older, "{name}");
+        let done = render(place.path(), name, &["--resume"]).output().expect("it runs");
+        assert!(done.status.success(), "{}", said(&done));
+        let whole = folder();
+        assert!(render(whole.path(), name, &[]).output().expect("it runs").status.success());
+        assert!(files(&place) == files(&whole), "{name}");
+    }
+}
+
+/// Numbered pictures go on, and begin again, from before their first checkpoint too.
+#[cfg(unix)]
+#[test]
+fn pictures_go_on_before_their_first_checkpoint() {
+    let place = folder();
+    let rare = ["--checkpoint", "1000"];
+    let command = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.args(["render", "patches/first_bend.json", "--size", "64x64", "--zoom", "1", "--frames", "60", "-q"]);
+        command.args(rare).args(["--progress", "-o"]).arg(format!("{}/", place.path().join("p").display())).args(more);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    for more in ["--resume", "--again", "--resume"] {
+        let child = started(&mut command(&[more]), 9);
+        Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().expect("kill");
+        let stopped = child.wait_with_output().expect("it ends");
+        assert!(said(&stopped).contains("add --resume"), "{more}: {}", said(&stopped));
+    }
+    let done = command(&["--resume"]).output().expect("it runs");
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(files(&place).keys().filter(|name| name.contains(".png")).count(), 60);
+    assert!(files(&place).keys().all(|name| !name.contains("checkpoint") && !name.contains("lock")));
 }
 
 /// Without an unfinished render, --resume begins: a supervisor can always give it.

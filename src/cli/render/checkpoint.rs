@@ -1,19 +1,22 @@
 //! Checkpoints of a render: all that it needs to go on after any end, with the same bits.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf, is_separator};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use safetensors::View;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::job::Repeated;
 use crate::cli::Failure;
 use crate::cli::record::Reached;
 use crate::engine::StoredSession;
 use crate::files::Error;
-use crate::output::video::Position;
 use crate::output::video::part::unwritable;
+use crate::output::video::{Format, Position};
 use crate::wan::stored::Tensors;
 
 /// The name of the tensor that contains everything but the tensors.
@@ -28,6 +31,10 @@ pub(super) struct Checkpoint {
     pub(super) reached: Reached,
     /// The points that the videos have reached.
     pub(super) videos: Vec<Position>,
+    /// The paths of the videos, as they were given.
+    pub(super) outputs: Vec<PathBuf>,
+    /// True if an older video was at the place of one of them.
+    pub(super) is_replacing: bool,
     /// The session; none before the first picture.
     pub(super) session: Option<StoredSession>,
     /// The hash of the programs so far.
@@ -36,12 +43,46 @@ pub(super) struct Checkpoint {
     pub(super) warned: BTreeMap<String, Repeated>,
 }
 
-/// The path of the checkpoint of a video: `film.mp4.checkpoint`.
+/// The path of the checkpoint of a video: `film.mp4.checkpoint`, or `frames/pictures.checkpoint`.
 pub(super) fn path(video: &Path) -> PathBuf {
-    let text = video.as_os_str().to_string_lossy();
-    let mut name = PathBuf::from(text.trim_end_matches(is_separator)).into_os_string();
+    if let Ok(Format::Pictures { folder, prefix }) = Format::of(video)
+        && prefix.is_empty()
+    {
+        return folder.join("pictures.checkpoint");
+    }
+    let mut name = video.as_os_str().to_owned();
     name.push(".checkpoint");
     name.into()
+}
+
+/// The path of a checkpoint that is being written.
+pub(super) fn new_path(path: &Path) -> PathBuf {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    new.into()
+}
+
+/// Writes tensors as safetensors, one after the other.
+fn write_tensors(file: &File, tensors: &[(&str, &Tensor)]) -> io::Result<()> {
+    let mut header = serde_json::Map::new();
+    let mut start = 0;
+    for &(name, tensor) in tensors {
+        let end = start + View::data_len(&tensor);
+        let dtype = format!("{:?}", View::dtype(&tensor));
+        header.insert(name.to_owned(), json!({ "dtype": dtype, "shape": tensor.dims(), "data_offsets": [start, end] }));
+        start = end;
+    }
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut out = BufWriter::new(file);
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    for (_, tensor) in tensors {
+        out.write_all(&View::data(tensor))?;
+    }
+    out.flush()?;
+    drop(out);
+    file.sync_all()
 }
 
 impl Checkpoint {
@@ -51,22 +92,26 @@ impl Checkpoint {
         let state = postcard::to_stdvec(&(version, self)).map_err(|error| failed(path, error))?;
         let length = state.len();
         let state = Tensor::from_vec(state, length, &Device::Cpu).map_err(|error| failed(path, error))?;
-        let mut new = path.to_owned().into_os_string();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        let all = tensors.iter().chain([(STATE, &state)]);
-        safetensors::serialize_to_file(all, None::<HashMap<String, String>>, &new).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(error) => Failure::Failed(unwritable(path, &error).to_string()),
-            other => failed(path, other),
-        })?;
-        let kept = File::open(&new).and_then(|file| file.sync_all()).and_then(|()| fs::rename(&new, path));
+        let new = new_path(path);
+        let all: Vec<(&str, &Tensor)> = tensors.iter().chain([(STATE, &state)]).collect();
+        let written = File::create(&new).and_then(|file| write_tensors(&file, &all));
+        if written.is_err() {
+            // It is of no use.
+            let _ = fs::remove_file(&new);
+        }
+        let kept = written.and_then(|()| fs::rename(&new, path));
         kept.map_err(|error| Failure::Failed(unwritable(path, &error).to_string()))
     }
 
     /// Reads a checkpoint.
     pub(super) fn read(path: &Path) -> Result<(Self, Tensors), Failure> {
         let unreadable = |why: &dyn std::fmt::Display| {
-            failed(path, format!("the checkpoint cannot be read: {why}; begin again with --again"))
+            failed(
+                path,
+                format!(
+                    "the checkpoint cannot be read: {why}; copy the unfinished video to keep it, then begin again with --again"
+                ),
+            )
         };
         if !path.is_file() {
             return Err(unreadable(&"this is no ordinary file"));

@@ -17,7 +17,7 @@ use crate::cli::replay::Player;
 use crate::disk;
 use crate::engine::{Phase, Session, Warning};
 use crate::hex::hex;
-use crate::output::video::VideoWriter;
+use crate::output::video::{End, Format, VideoWriter};
 use crate::terminal;
 use crate::wan::error::message;
 use crate::wan::stored::Tensors;
@@ -68,6 +68,8 @@ pub(super) struct Job {
     progress: Option<Progress>,
     interrupt: Interrupt,
     keeper: Option<Keeper>,
+    /// True if an older video is at the place of one of the videos, and stays until the new one is whole.
+    is_replacing: bool,
 }
 
 /// The keeper of checkpoints.
@@ -105,7 +107,28 @@ impl Job {
             progress,
             interrupt,
             keeper,
+            is_replacing: false,
         }
+    }
+
+    /// An older video at the place of a new one stays until that is whole.
+    pub(super) const fn set_replacing(&mut self, is_replacing: bool) {
+        self.is_replacing = is_replacing;
+    }
+
+    /// True if the render can go on from a checkpoint.
+    pub(super) fn is_resumable(&self) -> bool {
+        let has_pictures = |keeper: &Keeper| {
+            let formats = keeper.outputs.iter().map(|path| Format::of(path));
+            formats.into_iter().any(|format| matches!(format, Ok(Format::Pictures { .. })))
+        };
+        // Numbered pictures are at their places already, and go on from the first one too.
+        self.keeper.as_ref().is_some_and(|keeper| keeper.kept > 0 || has_pictures(keeper))
+    }
+
+    /// True if an early end leaves the videos beside their places.
+    pub(super) fn ends_beside(&self) -> bool {
+        self.early_end() == End::Beside
     }
 
     /// True if the render keeps checkpoints.
@@ -113,21 +136,17 @@ impl Job {
         self.keeper.is_some()
     }
 
-    /// The settings that decide the pictures.
-    pub(super) fn settings(&self) -> Option<&BTreeMap<String, String>> {
-        self.keeper.as_ref().map(|keeper| &keeper.settings)
-    }
-
     /// Goes on from a checkpoint.
     pub(super) fn resume(&mut self, checkpoint: Checkpoint, mut tensors: Tensors) -> Result<(), Failure> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.kept = checkpoint.reached.made;
+        }
         if let Some(session) = checkpoint.session {
             let restored = self.session.restore(session, &mut tensors);
             restored.map_err(|error| Failure::Failed(message(&error)))?;
         }
         (self.programs, self.warned) = (checkpoint.programs, checkpoint.warned);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.kept = checkpoint.reached.made;
-        }
+        self.is_replacing = checkpoint.is_replacing;
         self.bar.set_position(checkpoint.reached.made);
         self.bar.reset_eta();
         if let Some(progress) = &mut self.progress {
@@ -165,6 +184,8 @@ impl Job {
             settings: keeper.settings.clone(),
             reached: reached.clone(),
             videos: settled.map_err(|error| output(&error))?,
+            outputs: keeper.outputs.clone(),
+            is_replacing: self.is_replacing,
             session,
             programs: self.programs,
             warned: self.warned.clone(),
@@ -220,8 +241,16 @@ impl Maker for Job {
         Ok(self.interrupt.is_asked().then(|| "interrupted".to_owned()))
     }
 
-    fn is_resumable(&self) -> bool {
-        self.keeper.as_ref().is_some_and(|keeper| keeper.kept > 0)
+    fn is_kept(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    fn early_end(&self) -> End {
+        match &self.keeper {
+            _ if self.is_replacing => End::Beside,
+            Some(_) if self.is_resumable() => End::Unfinished,
+            _ => End::Whole,
+        }
     }
 }
 
@@ -230,7 +259,7 @@ impl Job {
     pub(super) fn report(
         &self,
         render: &Render,
-        (frames, kept): (u64, u64),
+        (frames, kept, made): (u64, u64, u64),
         seconds: f64,
         load_secs: f64,
         size: (usize, usize),
@@ -252,12 +281,12 @@ impl Job {
             "outputs": render.output,
             "model": model.name,
             "family": model.family.name(),
-            "seed": engine.program().seed,
+            "seed": engine.plan().seed(),
             "size": [size.0, size.1],
             "frames": frames,
             "frames_kept": kept,
             "seconds": seconds,
-            "frames_per_second": frames as f64 / seconds,
+            "frames_per_second": made as f64 / seconds,
             "load_seconds": load_secs,
             "stages": stages,
             "peak_memory_bytes": peak_memory(),

@@ -4,9 +4,10 @@ mod changes;
 mod checkpoint;
 mod job;
 mod space;
+mod unfinished;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,28 +16,23 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
 use super::interrupt::Interrupt;
-use super::record::{Maker, Reached, Recording, output as output_failure, write_sidecar};
+use super::record::{Reached, Recording, write_sidecar};
 use super::replay::{Replay, VideoSource};
 use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
-use crate::files;
-use crate::hex::hex;
 use crate::io::audio::AudioSource;
-use crate::output::video::{self, Format, Position, VideoWriter};
+use crate::output::video::Format;
 use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
 use crate::wan::error::message;
-use crate::wan::stored::Tensors;
 use changes::setting;
-use checkpoint::Checkpoint;
 pub(super) use job::Progress;
-use job::{Job, Keeper, write_report};
+use job::{Job, write_report};
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
@@ -116,11 +112,19 @@ impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = self.files()?;
         files.check()?;
-        if self.progress && self.files_written().count() < self.output.len() {
-            return Err(Failure::Usage("--progress and -o - both write to standard output; leave one out".to_owned()));
+        let piped = self.output.len() - self.files_written().count();
+        if piped > 1 || piped > 0 && self.progress {
+            return Err(Failure::Usage("two things would write to standard output; leave one out".to_owned()));
+        }
+        if piped > 0 && std::io::stdout().is_terminal() {
+            let why = "-o -: standard output is a terminal; add a program that reads pictures, such as | ffplay -";
+            return Err(Failure::Usage(why.to_owned()));
         }
         if self.resume && !self.can_resume() {
-            return Err(Failure::Usage("only MP4, GIF and numbered PNG can go on; leave --resume out".to_owned()));
+            let of = |path: &&PathBuf| Format::of(path).is_ok_and(|format| !format.is_resumable());
+            let other = self.output.iter().find(of).map(|path| path.display().to_string()).unwrap_or_default();
+            let why = format!("{other}: only MP4, GIF and numbered PNG can go on; leave --resume out");
+            return Err(Failure::Usage(why));
         }
         let source = match &self.patch {
             Some(path) => self.compiled(path)?,
@@ -132,15 +136,9 @@ impl Render {
         let wanted = wanted.unwrap_or(default);
         // The videos open before the model loads, so that an unwritable file fails at once.
         let interrupt = Interrupt::watch()?;
-        let earlier = self.earlier()?;
-        let (checkpoint, positions) = match earlier {
-            Some((checkpoint, tensors)) => {
-                let positions = checkpoint.videos.clone();
-                (Some((checkpoint, tensors)), Some(positions))
-            }
-            None => (None, None),
-        };
-        let videos = self.videos(positions)?;
+        let checkpoint = self.unfinished(wanted)?;
+        let is_replacing = self.is_replacing();
+        let mut videos = if checkpoint.is_none() { self.new_videos()? } else { Vec::new() };
         let bar = self.bar(wanted);
         let start = Instant::now();
         let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -154,7 +152,7 @@ impl Render {
         if let Some(zoom) = self.zoom.or(source.zoom) {
             engine.set_zoom(zoom as usize);
         }
-        let zoomed = engine.zoom();
+        let screen = (size.0 * engine.zoom(), size.1 * engine.zoom());
         let loaded = start.elapsed();
         let patch = Patch::clone(&source.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
@@ -163,57 +161,47 @@ impl Render {
         let session = Session::new(engine, source.patch);
 
         let progress = self.progress.then(|| Progress { pictures: 0, of: source.skipped + wanted });
-        let keeper = self.keeper(&source.model, settings);
+        let keeper = self.keeper(&source.model, settings.clone());
         let mut job = Job::new(session, player, patch_sha256, self.quiet, (bar, progress), (interrupt, keeper));
+        job.set_replacing(is_replacing);
+        if let Some((checkpoint, _)) = &checkpoint {
+            checkpoint.check(&self.checkpoint_path(), &settings)?;
+            videos = self.old_videos(&checkpoint.videos)?;
+        }
         let mut recording =
             Recording { videos, wanted, provenance: provenance.as_mut(), sound: samples, reached: Reached::default() };
         match checkpoint {
             Some((checkpoint, tensors)) => {
-                if let Some(settings) = job.settings() {
-                    checkpoint.check(&self.checkpoint_path(), settings)?;
-                }
                 recording.reached = checkpoint.reached.clone();
                 job.resume(checkpoint, tensors)?;
             }
-            None => job.keep(&recording.reached, &mut recording.videos)?,
+            None => {
+                if let Err(failure) = job.keep(&recording.reached, &mut recording.videos) {
+                    recording.discard();
+                    return Err(failure);
+                }
+            }
         }
         let begun = recording.reached.made;
-        let screen = (size.0 * zoomed, size.1 * zoomed);
-        let needed = self
-            .output
-            .iter()
-            .map(|video| (video.as_path(), space::estimate(video, wanted.saturating_sub(begun), screen)));
-        if let Some(warning) = space::warning(&needed.collect::<Vec<_>>()).filter(|_| !self.quiet) {
-            terminal::print_error(format_args!("warning: {warning}"));
-        }
+        self.warn(space::warning(&self.output, wanted.saturating_sub(begun), screen));
         let start = Instant::now();
         let (kept, recorded) = recording.run(&mut job);
         job.bar.finish_and_clear();
+        let provenance = provenance.filter(|_| kept > 0 && !(recorded.is_err() && job.ends_beside()));
+        let ended = self.ended(&job, recorded);
         let mut left = Vec::new();
-        if let Some(provenance) = provenance.filter(|_| kept > 0) {
+        if let Some(provenance) = provenance {
             for output in self.files_written() {
                 left.extend(write_sidecar(output, &files, &provenance)?);
             }
         }
-        self.ended(&job, recorded)?;
-        for left in left.iter().chain(&job.repeated()).filter(|_| !self.quiet) {
-            terminal::print_error(format_args!("warning: {left}"));
-        }
+        ended?;
+        left.into_iter().chain(job.repeated()).for_each(|left| self.warn(Some(left)));
         let seconds = start.elapsed().as_secs_f64();
-        if !self.quiet {
-            let (made, total) =
-                (wanted.saturating_sub(begun), if kept == wanted { String::new() } else { format!("{kept} of ") });
-            let rate = made as f64 / seconds;
-            let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();
-            let goes_on = if begun > 0 { format!(", the last {made}") } else { String::new() };
-            terminal::print_error(format_args!(
-                "{}: {total}{wanted} pictures{goes_on} in {seconds:.1} s, {rate:.1} per second",
-                videos.join(", ")
-            ));
-        }
+        self.print_summary(begun, (wanted, kept), seconds);
         match &self.report {
             Some(path) => {
-                let report = job.report(&self, (wanted, kept), seconds, loaded.as_secs_f64(), size);
+                let report = job.report(&self, (wanted, kept, wanted - begun), seconds, loaded.as_secs_f64(), size);
                 // Another program may have written there meanwhile.
                 check_replaced("--report", path, Content::Report)?;
                 write_report(path, &(report + "\n")).map_err(|error| {
@@ -222,6 +210,29 @@ impl Render {
             }
             None => Ok(()),
         }
+    }
+
+    /// Prints a warning, unless --quiet hides it.
+    fn warn(&self, warning: Option<String>) {
+        if let Some(warning) = warning.filter(|_| !self.quiet) {
+            terminal::print_error(format_args!("warning: {warning}"));
+        }
+    }
+
+    /// Prints the files, and the number of their pictures. An earlier render made the first `begun` of them.
+    fn print_summary(&self, begun: u64, (wanted, kept): (u64, u64), seconds: f64) {
+        if self.quiet {
+            return;
+        }
+        let made = wanted.saturating_sub(begun);
+        let of = if kept == wanted { String::new() } else { format!("{kept} of ") };
+        let goes_on = if begun > 0 { format!(", the last {made}") } else { String::new() };
+        let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();
+        terminal::print_error(format_args!(
+            "{}: {of}{wanted} pictures{goes_on} in {seconds:.1} s, {:.1} per second",
+            videos.join(", "),
+            made as f64 / seconds
+        ));
     }
 
     /// Inputs and outputs of the command.
@@ -245,133 +256,11 @@ impl Render {
         if self.no_metadata {
             return Ok(files);
         }
-        let records = self.files_written().map(|output| provenance::sidecar::path(output));
-        Ok(records.fold(files, |files, path| files.output("the record beside the video", &path, Content::Record)))
-    }
-
-    /// True if all videos can go on after an end.
-    fn can_resume(&self) -> bool {
-        self.output.iter().all(|path| Format::of(path).is_ok_and(|format| format.is_resumable()))
-    }
-
-    /// The videos that are files.
-    fn files_written(&self) -> impl Iterator<Item = &PathBuf> {
-        self.output.iter().filter(|path| Format::of(path).is_ok_and(|format| format != Format::Stdout))
-    }
-
-    /// The path of the checkpoint: beside the first video.
-    fn checkpoint_path(&self) -> PathBuf {
-        checkpoint::path(&self.output[0])
-    }
-
-    /// The checkpoint to go on from. An unfinished render that is neither to go on nor to be deleted is an error.
-    fn earlier(&self) -> Result<Option<(Checkpoint, Tensors)>, Failure> {
-        let path = self.checkpoint_path();
-        let has_checkpoint = path.exists();
-        if self.resume && has_checkpoint {
-            return Checkpoint::read(&path).map(Some);
-        }
-        let mut left = Vec::new();
-        for output in &self.output {
-            left.extend(video::left_over(output).map_err(|error| output_failure(&error))?);
-        }
-        if self.again || self.resume {
-            // Numbered pictures belong to a render only if it left a checkpoint.
-            let pictures = if has_checkpoint { &self.output[..] } else { &[] };
-            for video in pictures {
-                video::delete_pictures(video).map_err(|error| output_failure(&error))?;
-            }
-            for path in left.iter().chain(has_checkpoint.then_some(&path)) {
-                fs::remove_file(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-            }
-            return Ok(None);
-        }
-        left.extend(has_checkpoint.then_some(path));
-        if left.is_empty() {
-            return Ok(None);
-        }
-        let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
-        Err(Failure::Usage(format!(
-            "an unfinished render of this video is here ({}); add --resume to go on with it, or --again to delete it and begin",
-            left.join(", ")
-        )))
-    }
-
-    /// The videos, new ones or those that go on.
-    fn videos(&self, positions: Option<Vec<Position>>) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
-        let Some(positions) = positions else {
-            let open = |path: &PathBuf| video::open(path, FRAME_RATE).map_err(|error| output_failure(&error));
-            return self.output.iter().map(open).collect();
-        };
-        if positions.len() != self.output.len() {
-            return Err(Failure::Failed(format!(
-                "the unfinished render has {} videos, and -o names {}; name the same, or begin again with --again",
-                positions.len(),
-                self.output.len()
-            )));
-        }
-        let resume = |(path, position): (&PathBuf, Position)| {
-            video::resume(path, FRAME_RATE, position).map_err(|error| output_failure(&error))
-        };
-        self.output.iter().zip(positions).map(resume).collect()
-    }
-
-    /// The settings that decide the pictures, by name. They must be the same when the render goes on.
-    fn settings(
-        &self,
-        engine: &Engine,
-        size: (usize, usize),
-        patch_sha256: &str,
-    ) -> Result<BTreeMap<String, String>, Failure> {
-        let model = engine.model().sha256().map_err(|error| Failure::Failed(message(&error)))?;
-        let sound = match self.sound_path() {
-            None => String::new(),
-            Some(path) => {
-                let bytes =
-                    files::read(&path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-                format!("{} {:?}", hex(&Sha256::digest(&bytes)), self.audio_channels)
-            }
-        };
-        let interval = self.checkpoint.map_or_else(String::new, |seconds| seconds.to_string());
-        let settings = [
-            ("the patch (or --set, --snapshot, --seed)", patch_sha256.to_owned()),
-            ("the model", model),
-            ("--size", format!("{}x{}", size.0, size.1)),
-            ("--zoom", engine.zoom().to_string()),
-            ("--exact", engine.is_exact().to_string()),
-            ("--steps", format!("{:?}", engine.model().steps)),
-            ("--audio", sound),
-            ("--checkpoint", interval),
-        ];
-        Ok(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-    }
-
-    /// The keeper of checkpoints; none for a take, and for `--checkpoint 0`.
-    fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
-        let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
-        if self.replay.take.is_some() || seconds == 0.0 || !self.can_resume() {
-            return None;
-        }
-        let interval = (seconds * FRAME_RATE).round().max(1.0) as u64;
-        Some(Keeper { path: self.checkpoint_path(), interval, settings, outputs: self.output.clone(), kept: 0 })
-    }
-
-    /// Deletes the checkpoint of a finished render. The message of one that ended early names the way to go on.
-    fn ended(&self, job: &Job, recorded: Result<(), Failure>) -> Result<(), Failure> {
-        let Err(Failure::Failed(why)) = recorded else {
-            if job.keeps() {
-                let _ = fs::remove_file(self.checkpoint_path());
-            }
-            return recorded;
-        };
-        if job.is_resumable() {
-            return Err(Failure::Failed(format!("{why}; add --resume to go on")));
-        }
-        if job.keeps() {
-            // Nothing is lost with it: there is no picture before it.
-            let _ = fs::remove_file(self.checkpoint_path());
-        }
-        Err(Failure::Failed(why))
+        // Two videos of one name share their record.
+        let records: BTreeSet<PathBuf> = self.files_written().map(|output| provenance::sidecar::path(output)).collect();
+        Ok(records
+            .into_iter()
+            .fold(files, |files, path| files.output("the record beside the video", &path, Content::Record)))
     }
 
     /// Provenance of the video; none, with a warning, for a patch that is too long.

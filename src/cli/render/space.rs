@@ -15,7 +15,7 @@ const SPARE: u64 = 16 << 20;
 const PER_PIXEL: [f64; 3] = [0.03, 0.5, 1.5];
 
 /// Bytes that a video of as many pictures of a size takes, roughly: the most that is on the disk at once.
-pub(super) fn estimate(video: &Path, pictures: u64, (width, height): (usize, usize)) -> u64 {
+fn estimate(video: &Path, pictures: u64, (width, height): (usize, usize)) -> u64 {
     let per_pixel = match Format::of(video) {
         // The video is written once more at its end.
         Ok(Format::Mp4) | Err(_) => 2.0 * PER_PIXEL[0],
@@ -26,15 +26,15 @@ pub(super) fn estimate(video: &Path, pictures: u64, (width, height): (usize, usi
     (pictures as f64 * (width * height) as f64 * per_pixel) as u64
 }
 
-/// A warning if a disk has less space than the videos need, each with the bytes that it needs.
-pub(super) fn warning(videos: &[(&Path, u64)]) -> Option<String> {
-    videos.iter().find_map(|(video, needed)| {
-        let free = free_beside(video)?;
-        (free < needed + SPARE).then(|| {
+/// A warning if a disk has less space than videos of as many pictures of a size need.
+pub(super) fn warning(videos: &[PathBuf], pictures: u64, size: (usize, usize)) -> Option<String> {
+    videos.iter().find_map(|video| {
+        let (needed, free) = (estimate(video, pictures, size) + SPARE, free_beside(video)?);
+        (free < needed).then(|| {
             format!(
-                "{}: about {} are needed, and {} are free; the render ends early, and --resume goes on",
+                "{}: about {} are needed, and {} are free; free some, or the render ends early and --resume goes on",
                 video.display(),
-                HumanBytes(*needed),
+                HumanBytes(needed),
                 HumanBytes(free)
             )
         })
@@ -50,7 +50,10 @@ pub(super) fn is_short(videos: &[PathBuf]) -> Option<String> {
         let free = free_beside(video)?;
         (free < needed).then(|| {
             let (free, needed) = (HumanBytes(free), HumanBytes(needed));
-            format!("{}: {free} are free on the disk, and the end of the video needs {needed}", video.display())
+            format!(
+                "{}: {free} are free on the disk, and the end of the video needs {needed}; free some",
+                video.display()
+            )
         })
     })
 }

@@ -1,5 +1,7 @@
 //! Formats that the program ffmpeg writes: ProRes, HEVC, VP9, AV1.
 
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -29,7 +31,7 @@ pub enum Codec {
 impl Codec {
     /// The codec by the name of a file.
     pub fn of(path: &Path) -> Option<Self> {
-        let ending = |path: &Path| path.extension().map(|it| it.to_ascii_lowercase());
+        let ending = |path: &Path| path.extension().map(OsStr::to_ascii_lowercase);
         let inner = path.file_stem().and_then(|stem| ending(Path::new(stem)));
         let is_av1 = inner.is_some_and(|it| it == "av1");
         match ending(path)?.to_str()? {
@@ -97,6 +99,8 @@ impl Ffmpeg {
             return Err(Error::new(place, "this format needs the program ffmpeg: install it, or choose .mp4"));
         }
         let file = Growing::beside(place)?;
+        // The sound of a program that was killed.
+        let _ = fs::remove_file(sound_path(file.path()));
         Ok(Self { place: place.to_owned(), codec, frame_rate, file, running: None, sound: None })
     }
 
@@ -108,7 +112,7 @@ impl Ffmpeg {
         // Players read the matrix and the range from the stream. Codecs need even sides.
         command.args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"]);
         command.args(["-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709"]);
-        command.args(self.codec.pictures()).arg(self.file.path()).stdin(Stdio::piped()).stderr(Stdio::piped());
+        command.args(self.codec.pictures()).arg(named(self.file.path())).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Error::new(&self.place, format!("ffmpeg: {error}")))?;
         let input = child.stdin.take().ok_or_else(|| Error::new(&self.place, "ffmpeg takes no input"))?;
         let frames = Some(Frames::new(FrameFormat::Rawvideo, BufWriter::new(input)));
@@ -120,7 +124,7 @@ impl Ffmpeg {
     fn failed(&self, child: &mut Child) -> Error {
         let mut text = String::new();
         if let Some(errors) = &mut child.stderr {
-            // A text that breaks off still says something.
+            // A text that breaks off is better than none.
             let _ = errors.read_to_string(&mut text);
         }
         let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it ended without a message");
@@ -142,22 +146,47 @@ impl Ffmpeg {
         sound.write(rest)?;
         let joined = Part::create(&self.place)?;
         let mut command = ffmpeg();
-        command.arg("-i").arg(self.file.path()).args(["-f", "f32le", "-ac", "2", "-ar", &RATE.to_string(), "-i"]);
-        command.arg(sound.path()).args(["-c:v", "copy"]).args(self.codec.sound());
+        command.arg("-i").arg(named(self.file.path())).args([
+            "-f",
+            "f32le",
+            "-ac",
+            "2",
+            "-ar",
+            &RATE.to_string(),
+            "-i",
+        ]);
+        command.arg(named(sound.path())).args(["-c:v", "copy"]).args(self.codec.sound());
         let is_webm = self.place.extension().is_some_and(|it| it.eq_ignore_ascii_case("webm"));
         let container = if is_webm { "webm" } else { "matroska" };
         command.args(["-f", if self.codec == Codec::ProRes { "mov" } else { container }]);
-        command.arg(joined.temporary()).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.arg(named(joined.temporary())).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Error::new(&self.place, format!("ffmpeg: {error}")))?;
         let status = child.wait().map_err(|error| Error::new(&self.place, format!("ffmpeg: {error}")))?;
         if status.success() { joined.keep() } else { Err(self.failed(&mut child)) }
     }
 }
 
+/// A path for ffmpeg, which takes a colon in a name for a protocol.
+fn named(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
+}
+
+/// The file of the sound, beside that of the pictures.
+fn sound_path(pictures: &Path) -> PathBuf {
+    let mut name = pictures.as_os_str().to_owned();
+    name.push(".pcm");
+    name.into()
+}
+
 /// ffmpeg without a banner, in place of the file that it writes.
 fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-nostats", "-y"]).stdout(Stdio::null());
+    // Ctrl+C in a terminal reaches the whole group of this program. ffmpeg ends with its input instead.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
 }
 
@@ -167,9 +196,7 @@ impl VideoWriter for Ffmpeg {
     }
 
     fn set_sound(&mut self) -> Result<()> {
-        let mut name = self.file.path().as_os_str().to_owned();
-        name.push(".pcm");
-        self.sound = Some((Growing::helper(Path::new(&name))?, Vec::new()));
+        self.sound = Some((Growing::helper(&sound_path(self.file.path()))?, Vec::new()));
         Ok(())
     }
 
@@ -200,8 +227,12 @@ impl VideoWriter for Ffmpeg {
         Ok(Position::Elsewhere)
     }
 
-    fn finish(mut self: Box<Self>, _: End) -> Result<()> {
+    fn finish(mut self: Box<Self>, end: End) -> Result<()> {
         self.end_pictures()?;
+        if end == End::Beside {
+            self.file.keep();
+            return Ok(());
+        }
         match self.sound.take() {
             Some((sound, rest)) => self.with_sound(sound, &rest),
             None => self.file.move_to(&self.place),

@@ -102,10 +102,20 @@ impl VideoWriter for Gif {
         Ok(Position::Gif(Reached { length: self.file.len(), pictures: self.number }))
     }
 
-    fn finish(self: Box<Self>, end: End) -> Result<()> {
+    fn finish(mut self: Box<Self>, end: End) -> Result<()> {
         if self.number == 0 {
             self.file.delete();
             return Err(Error::new(&self.place, "no picture was recorded, so there is no file"));
+        }
+        if end == End::Beside {
+            self.file.keep();
+            // Players also read a GIF without its end.
+            let _ = self.file.write(&[TRAILER]);
+            return Ok(());
+        }
+        if end == End::Whole {
+            self.file.write(&[TRAILER])?;
+            return self.file.move_to(&self.place);
         }
         let mut part = Part::create(&self.place)?;
         let mut out = BufWriter::new(&mut part);
@@ -113,10 +123,6 @@ impl VideoWriter for Gif {
         let ended = copied.and_then(|()| out.write_all(&[TRAILER])).and_then(|()| out.flush());
         drop(out);
         ended.map_err(|error| unwritable(&self.place, &error))?;
-        part.keep()?;
-        if end == End::Whole {
-            self.file.delete();
-        }
-        Ok(())
+        part.keep()
     }
 }

@@ -4,8 +4,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::files::resolved;
 use crate::output::video::part::{remove_left, unwritable};
 use crate::output::{Error, Result};
+
+/// The extension of files that are locks.
+const LOCK: &str = "lock";
 
 /// A file that grows. Its program holds a lock on it. Dropping it deletes it, unless it is to stay.
 pub struct Growing {
@@ -81,11 +85,16 @@ impl Growing {
     pub fn again(place: &Path, length: u64) -> Result<Self> {
         let path = growing_path(place);
         let opened = OpenOptions::new().read(true).write(true).open(&path);
-        let file = opened.map_err(|error| unwritable(&path, &error))?;
+        let file = opened.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                Error::new(&path, "this file is missing, so the render cannot go on; begin again with --again")
+            }
+            _ => unwritable(&path, &error),
+        })?;
         let growing = Self { path, file: Some(file), length, stays: true }.locked()?;
         let have = growing.file()?.metadata().map_err(|error| unwritable(&growing.path, &error))?.len();
         if have < length {
-            let message = format!("the file has {have} bytes of {length}; begin the render again");
+            let message = format!("the file has {have} bytes of {length}; begin again with --again");
             return Err(Error::new(&growing.path, message));
         }
         growing.file()?.set_len(length).map_err(|error| unwritable(&growing.path, &error))?;
@@ -97,7 +106,11 @@ impl Growing {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
 
+    /// The file with a lock. On Windows a lock would keep players and ffmpeg from the file.
     fn locked(self) -> Result<Self> {
+        if cfg!(windows) && self.path.extension().is_none_or(|it| it != LOCK) {
+            return Ok(self);
+        }
         match self.file()?.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 let mut other = self;
@@ -163,7 +176,8 @@ impl Growing {
     /// Moves the file as it is to the place of the video.
     pub fn move_to(mut self, place: &Path) -> Result<()> {
         (self.file, self.stays) = (None, true);
-        fs::rename(&self.path, place).map_err(|error| unwritable(place, &error))
+        let target = if place.exists() || place.is_symlink() { resolved(place) } else { place.to_owned() };
+        fs::rename(&self.path, target).map_err(|error| unwritable(place, &error))
     }
 }
 

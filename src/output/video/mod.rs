@@ -91,6 +91,8 @@ pub enum End {
     Whole,
     /// The video so far. It is to go on later, from the point where it was last settled.
     Unfinished,
+    /// The video so far, as it has grown beside its place. An older one at the place stays.
+    Beside,
 }
 
 /// A point from which a video can go on.
@@ -249,7 +251,7 @@ impl Format {
                 Ok(Self::Pictures { folder: path.parent().unwrap_or(Path::new("")).to_owned(), prefix })
             }
             _ => {
-                let message = "choose a name that ends in .mp4, .gif or .png (numbered pictures), in / for a folder of them, or with ffmpeg in .mov, .mkv or .webm";
+                let message = "choose a name that ends in .mp4, .gif or .png (numbered pictures), in / for a folder of them, with ffmpeg in .mov, .mkv, .webm or .av1.mkv, or - for standard output";
                 Err(Error::new(path, message))
             }
         }

@@ -29,7 +29,7 @@ impl Part {
         }
         for number in 0..1000 {
             let mut part = name.to_owned();
-            part.push(format!(".part{number}"));
+            part.push(format!(".bendrack{number}"));
             let temporary = target.with_file_name(part);
             match File::create_new(&temporary) {
                 Ok(file) => {
@@ -42,7 +42,7 @@ impl Part {
         }
         Err(Error::new(
             place,
-            "there are a thousand unfinished files beside it: delete those that end in .part and a number",
+            "there are a thousand unfinished files beside it: delete those that end in .bendrack and a number",
         ))
     }
 
@@ -100,7 +100,7 @@ pub fn remove_left(folder: &Path, is_place: impl Fn(&OsStr) -> bool) {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let is_part = path.extension().and_then(OsStr::to_str).and_then(|it| it.strip_prefix("part"));
+        let is_part = path.extension().and_then(OsStr::to_str).and_then(|it| it.strip_prefix("bendrack"));
         let is_part = is_part.is_some_and(|number| number.parse::<u16>().is_ok());
         if is_part && path.file_stem().is_some_and(&is_place) {
             // One that cannot be deleted does no harm.

@@ -66,11 +66,11 @@ impl Png {
         let entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
         let number = |name: &OsStr| {
             let digits = name.to_string_lossy();
-            let digits = digits.get(self.prefix.len()..digits.len().saturating_sub(4))?;
-            digits.parse().ok()
+            let prefix = self.prefix.to_string_lossy();
+            digits.get(prefix.len()..digits.len().saturating_sub(4))?.parse().ok()
         };
         let names = entries.flatten().map(|entry| entry.file_name()).filter(|name| is_numbered(name, &self.prefix));
-        Ok(names.map(|name| (number(&name).unwrap_or(u64::MAX), self.folder.join(name))).collect())
+        Ok(names.filter_map(|name| Some((number(&name)?, self.folder.join(name)))).collect())
     }
 
     fn place(&self, number: usize) -> PathBuf {

@@ -154,6 +154,13 @@ impl Mp4 {
         Ok(())
     }
 
+    /// Ends the sound where the pictures end.
+    fn end_sound(&mut self) -> Result<()> {
+        let Some(sound) = self.sound.as_mut().filter(|_| self.tracks.is_some()) else { return Ok(()) };
+        let packets = sound.finish((self.coder.secs() * f64::from(RATE)).round() as u64)?;
+        self.push_packets(&packets)
+    }
+
     /// The video with one index in front, beside its place.
     fn whole(&mut self) -> Result<Part> {
         let (Some(tracks), Some(file)) = (&self.tracks, &self.file) else {
@@ -219,26 +226,25 @@ impl VideoWriter for Mp4 {
     }
 
     fn finish(mut self: Box<Self>, end: End) -> Result<()> {
-        // A video that goes on later keeps the sound that does not fill a packet.
+        let mut ended = Ok(());
         if !self.is_broken {
-            if let Some(sound) = self.sound.as_mut().filter(|_| self.tracks.is_some()) {
-                let length = (self.coder.secs() * f64::from(RATE)).round() as u64;
-                let packets = sound.finish(length)?;
-                self.push_packets(&packets)?;
-            }
-            self.flush()?;
+            ended = self.end_sound().and_then(|()| self.flush());
+        }
+        if let Some(file) = self.file.as_mut().filter(|_| end == End::Beside && self.written.0 > 0) {
+            file.keep();
+            return ended;
         }
         let whole = self.whole();
         let Some(file) = self.file.take() else { return whole.map(drop) };
         let grew_at_place = file.path() == self.place;
-        match (whole, end) {
+        let finished = match (whole, end) {
             (Ok(part), End::Whole) if grew_at_place => {
                 // Some systems do not replace an open file.
                 file.close();
                 part.keep()
             }
             (Ok(part), End::Whole) => part.keep().map(|()| file.delete()),
-            (Ok(part), End::Unfinished) => part.keep(),
+            (Ok(part), End::Unfinished | End::Beside) => part.keep(),
             (Err(error), _) if self.written.0 == 0 && !grew_at_place => {
                 file.delete();
                 Err(error)
@@ -250,7 +256,8 @@ impl VideoWriter for Mp4 {
                     Err(Error { message, ..error })
                 })
             }
-            (Err(error), End::Unfinished) => Err(error),
-        }
+            (Err(error), End::Unfinished | End::Beside) => Err(error),
+        };
+        ended.and(finished)
     }
 }

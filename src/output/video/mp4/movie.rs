@@ -21,8 +21,6 @@ const DEPENDENT: u32 = 0x0101_0000;
 /// The tracks.
 const PICTURES: u32 = 1;
 const SOUND: u32 = 2;
-/// The name of a track's handler.
-const HANDLER: &str = "bendrack";
 
 /// The description of a video's tracks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -315,7 +313,8 @@ fn media(timescale: u32, duration: u64) -> Mdhd {
 }
 
 fn handler(kind: [u8; 4]) -> Hdlr {
-    Hdlr { handler: FourCC::new(&kind), name: HANDLER.to_owned() }
+    let name = if kind == *b"vide" { "VideoHandler" } else { "SoundHandler" };
+    Hdlr { handler: FourCC::new(&kind), name: name.to_owned() }
 }
 
 /// The data lies in the same file.

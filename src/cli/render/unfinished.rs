@@ -1,0 +1,205 @@
+//! Renders that do not finish: what they leave, and how they go on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::Render;
+use super::checkpoint::{self, Checkpoint};
+use super::job::{Job, Keeper};
+use crate::cli::Failure;
+use crate::cli::record::output as output_failure;
+use crate::engine::Engine;
+use crate::engine::model::FRAME_RATE;
+use crate::files;
+use crate::hex::hex;
+use crate::output::video::{self, Format, Position, VideoWriter};
+use crate::wan::error::message;
+use crate::wan::stored::Tensors;
+
+impl Render {
+    /// True if all videos can go on after an end.
+    pub(super) fn can_resume(&self) -> bool {
+        self.output.iter().all(|path| Format::of(path).is_ok_and(|format| format.is_resumable()))
+    }
+
+    /// The videos that are files.
+    pub(super) fn files_written(&self) -> impl Iterator<Item = &PathBuf> {
+        self.output.iter().filter(|path| Format::of(path).is_ok_and(|format| format != Format::Stdout))
+    }
+
+    /// The path of the checkpoint: beside the first video.
+    pub(super) fn checkpoint_path(&self) -> PathBuf {
+        checkpoint::path(&self.output[0])
+    }
+
+    /// The checkpoint to go on from. An unfinished render that is neither to go on nor to be deleted is an error.
+    pub(super) fn unfinished(&self, wanted: u64) -> Result<Option<(Checkpoint, Tensors)>, Failure> {
+        let path = self.checkpoint_path();
+        let has_checkpoint = path.exists();
+        // A program that was killed while it wrote a checkpoint leaves a part of it.
+        let _ = fs::remove_file(checkpoint::new_path(&path));
+        if self.resume && has_checkpoint {
+            let (checkpoint, tensors) = Checkpoint::read(&path)?;
+            self.check_outputs(&checkpoint, wanted)?;
+            return Ok(Some((checkpoint, tensors)));
+        }
+        let mut left = Vec::new();
+        for output in &self.output {
+            left.extend(video::left_over(output).map_err(|error| output_failure(&error))?);
+        }
+        if self.again {
+            // Numbered pictures belong to the render whose checkpoint names them.
+            let named = if has_checkpoint { Checkpoint::read(&path).map(|(it, _)| it.outputs) } else { Ok(Vec::new()) };
+            for video in named.unwrap_or_default().iter().filter(|video| self.output.contains(video)) {
+                video::delete_pictures(video).map_err(|error| output_failure(&error))?;
+            }
+        }
+        // A program that ended before its first picture leaves empty files.
+        let is_empty = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.len() == 0);
+        if self.again || !has_checkpoint && left.iter().all(is_empty) {
+            return delete(left.iter().chain(has_checkpoint.then_some(&path))).map(|()| None);
+        }
+        let names: Vec<String> =
+            left.iter().chain(has_checkpoint.then_some(&path)).map(|it| it.display().to_string()).collect();
+        let names = names.join(", ");
+        Err(Failure::Usage(if has_checkpoint {
+            format!(
+                "an unfinished render of this video is here ({names}); add --resume to go on with it, or --again to delete it and begin"
+            )
+        } else {
+            format!(
+                "{names}: left from a render that cannot go on with this command; rename it to keep it, or add --again to delete it and begin"
+            )
+        }))
+    }
+
+    /// An error if the videos of an unfinished render are others, or longer.
+    fn check_outputs(&self, checkpoint: &Checkpoint, wanted: u64) -> Result<(), Failure> {
+        // The folder of the first one may have moved.
+        let names = |paths: &[PathBuf]| -> Vec<PathBuf> {
+            let folder = paths.first().and_then(|first| first.parent()).unwrap_or(Path::new("")).to_owned();
+            paths.iter().map(|path| path.strip_prefix(&folder).unwrap_or(path).to_owned()).collect()
+        };
+        if names(&checkpoint.outputs) != names(&self.output) {
+            let outputs: Vec<String> = checkpoint.outputs.iter().map(|path| format!("-o {}", path.display())).collect();
+            return Err(Failure::Failed(format!(
+                "the unfinished render has other videos; go on with {}, or begin again with --again",
+                outputs.join(" ")
+            )));
+        }
+        let made = checkpoint.reached.made;
+        if made > wanted {
+            return Err(Failure::Failed(format!(
+                "{}: the unfinished render has {made} pictures already, and {wanted} are wanted; give a longer length, or begin again with --again",
+                self.checkpoint_path().display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// New videos.
+    pub(super) fn new_videos(&self) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
+        let open = |path: &PathBuf| video::open(path, FRAME_RATE).map_err(|error| output_failure(&error));
+        self.output.iter().map(open).collect()
+    }
+
+    /// The videos that go on.
+    pub(super) fn old_videos(&self, positions: &[Position]) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
+        let resume = |(path, position): (&PathBuf, &Position)| {
+            video::resume(path, FRAME_RATE, position.clone()).map_err(|error| output_failure(&error))
+        };
+        self.output.iter().zip(positions).map(resume).collect()
+    }
+
+    /// True if an older video is at the place of one of the videos.
+    pub(super) fn is_replacing(&self) -> bool {
+        self.files_written().any(|path| path.is_file())
+    }
+
+    /// The settings that decide the pictures, by name. They must be the same when the render goes on.
+    pub(super) fn settings(
+        &self,
+        engine: &Engine,
+        size: (usize, usize),
+        patch_sha256: &str,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let model = engine.model().sha256().map_err(|error| Failure::Failed(message(&error)))?;
+        let sound = match self.sound_path() {
+            None => String::new(),
+            Some(path) => {
+                let bytes =
+                    files::read(&path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+                format!("{} {:?}", hex(&Sha256::digest(&bytes)), self.audio_channels)
+            }
+        };
+        let interval = self.checkpoint.map_or_else(String::new, |seconds| seconds.to_string());
+        let settings = [
+            ("the patch (or --set, --snapshot, --seed)", patch_sha256.to_owned()),
+            ("the model", model),
+            ("--size", format!("{}x{}", size.0, size.1)),
+            ("--zoom", engine.zoom().to_string()),
+            ("--exact", engine.is_exact().to_string()),
+            ("--steps", format!("{:?}", engine.model().steps)),
+            ("--audio", sound),
+            ("--checkpoint", interval),
+        ];
+        Ok(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// The keeper of checkpoints; none for a take, and for `--checkpoint 0`.
+    pub(super) fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
+        let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
+        if self.replay.take.is_some() || seconds == 0.0 || !self.can_resume() {
+            return None;
+        }
+        let interval = (seconds * FRAME_RATE).round().max(1.0) as u64;
+        Some(Keeper { path: self.checkpoint_path(), interval, settings, outputs: self.output.clone(), kept: 0 })
+    }
+
+    /// Deletes the checkpoint of a finished render. The message of one that ended early names the way to go on.
+    pub(super) fn ended(&self, job: &Job, recorded: Result<(), Failure>) -> Result<(), Failure> {
+        let Err(Failure::Failed(why)) = recorded else {
+            if job.keeps() && recorded.is_ok() {
+                // The checkpoint first: the videos are whole, and nothing goes on with them.
+                let grows = |path: &&PathBuf| matches!(Format::of(path), Ok(Format::Mp4 | Format::Gif));
+                let grown = self.output.iter().filter(grows).map(|path| video::growing_path(path));
+                for path in [self.checkpoint_path()].into_iter().chain(grown) {
+                    let _ = fs::remove_file(path);
+                }
+            }
+            return recorded;
+        };
+        let places = if job.ends_beside() {
+            let beside: Vec<String> =
+                self.files_written().map(|path| video::growing_path(path).display().to_string()).collect();
+            format!(" in {}; the older video stays", beside.join(", "))
+        } else {
+            String::new()
+        };
+        if job.is_resumable() {
+            return Err(Failure::Failed(format!("{why}{places}; add --resume to go on")));
+        }
+        if job.keeps() {
+            // Nothing is lost with it: there is no picture before it.
+            let _ = fs::remove_file(self.checkpoint_path());
+        }
+        Err(Failure::Failed(format!("{why}{places}; there is no checkpoint yet, so the next render begins again")))
+    }
+}
+
+/// Deletes what an earlier render left.
+fn delete<'a>(left: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    for path in left {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::Failed(format!("{}: {error}; delete it, and try again", path.display())));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! `bendrack attend`: arrays of attention maps.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use half::f16;
+
+fn attend(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+    command.args(["attend", "--size", "64x64", "-q", "-o"]).arg(folder).args(args).output().expect("it runs")
+}
+
+/// The shape and the numbers of an .npy file of 16 bits.
+fn array(path: &Path) -> (Vec<usize>, Vec<f32>) {
+    let bytes = fs::read(path).expect("an array");
+    let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = String::from_utf8_lossy(&bytes[10..end]).into_owned();
+    assert!(header.contains("'<f2'") && header.contains("'fortran_order': False"), "{header}");
+    let shape = header.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')')).expect("a shape").0;
+    let shape = shape.split(',').filter_map(|length| length.trim().parse().ok()).collect();
+    let numbers = bytes[end..].chunks_exact(2).map(|it| f16::from_le_bytes([it[0], it[1]]).to_f32());
+    (shape, numbers.collect())
+}
+
+fn index(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(folder.join("index.json")).expect("an index")).expect("JSON")
+}
+
+/// One array for each word; both layouts have the same numbers; a fused axis is their mean.
+#[test]
+fn arrays_have_the_maps_of_each_word() {
+    let place = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| place.path().join(name);
+    let prompt = ["--prompt", "a red tulip over a blue gradient", "--seconds", "0.8"];
+    for (name, more) in [
+        ("words", &["--words", "red,tulip"][..]),
+        ("kiss", &["--words", "red,tulip", "--layout", "kiss"]),
+        ("fused", &["--words", "red,tulip", "--fuse", "heads"]),
+    ] {
+        let done = attend(&at(name), &[&prompt[..], more].concat());
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    let words = index(&at("words"));
+    assert_eq!(words["arrays"][1]["word"], "tulip");
+    let files = [0, 1].map(|n| words["arrays"][n]["file"].as_str().expect("a file").to_owned());
+    let [red, tulip] = files.clone().map(|file| array(&at("words").join(file)));
+    let [frames, steps, layers, heads, rows, columns] = red.0[..] else { panic!("{:?}", red.0) };
+    // 13 pictures: the first latent frame is one of them, and each further one four.
+    assert_eq!((frames, rows, columns), (4, 4, 4));
+    assert!(steps > 1 && layers > 1 && heads > 1 && red.0 == tulip.0);
+    assert!(red.1.iter().chain(&tulip.1).all(|share| (0.0..=1.0).contains(share)), "shares of attention");
+    assert!(red.1 != tulip.1 && red.1.iter().any(|&share| share > 0.01));
+
+    let cells = rows * columns;
+    let at_word = |frame: usize, step: usize, layer: usize, head: usize, cell: usize| {
+        ((((frame * steps + step) * layers + layer) * heads + head) * cells) + cell
+    };
+    for step in 0..steps {
+        let (shape, numbers) = array(&at("kiss").join(format!("step_{step:02}.npy")));
+        assert_eq!(shape, [layers, heads, frames * cells, 2]);
+        for (layer, head, frame, cell) in [(0, 0, 0, 0), (layers - 1, heads - 1, frames - 1, cells - 1), (1, 1, 2, 5)] {
+            let place = ((layer * heads + head) * frames * cells + frame * cells + cell) * 2;
+            let wanted = at_word(frame, step, layer, head, cell);
+            assert_eq!(numbers[place..place + 2], [red.1[wanted], tulip.1[wanted]]);
+        }
+    }
+    let (shape, fused) = array(&at("fused").join(&files[0]));
+    assert_eq!(shape, [frames, steps, layers, 1, rows, columns]);
+    for cell in 0..cells {
+        let mean = (0..heads).map(|head| red.1[at_word(1, 1, 1, head, cell)]).sum::<f32>() / heads as f32;
+        let found = fused[((steps + 1) * layers + 1) * cells + cell];
+        assert!((found - mean).abs() < 2e-3 * mean.max(0.01), "{found} is not the mean {mean}");
+    }
+}
+
+/// Maps are measured after bends: a muted word has none. Measuring changes no picture.
+#[test]
+fn arrays_are_those_of_the_bent_model() {
+    let place = tempfile::tempdir().expect("a folder");
+    let all = place.path().join("all");
+    let done = attend(&all, &["patches/first_bend.json", "--seconds", "0.3"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let index = index(&all);
+    let words: Vec<&str> =
+        index["arrays"].as_array().expect("arrays").iter().filter_map(|it| it["word"].as_str()).collect();
+    assert_eq!(words, ["a", "purple", "tulip", "over", "blue", "gradient"], "each word once");
+    assert_eq!(index["prompt"], "a purple tulip over a blue gradient");
+    assert_eq!(index["latent_frames"], 2);
+}
+
+#[test]
+fn errors_name_the_word_and_the_folder() {
+    let place = tempfile::tempdir().expect("a folder");
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let other = attend(&place.path().join("a"), &["--prompt", "a red tulip", "--words", "kiss"]);
+    assert!(said(&other).contains("no word \"kiss\"") && said(&other).contains("a, red, tulip"), "{}", said(&other));
+    fs::write(place.path().join("mine.txt"), "mine").expect("written");
+    let full = attend(place.path(), &["--prompt", "a red tulip"]);
+    assert!(said(&full).contains("not empty") && full.status.code() == Some(2), "{}", said(&full));
+    assert_eq!(fs::read_to_string(place.path().join("mine.txt")).expect("still there"), "mine");
+}
