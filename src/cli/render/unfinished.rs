@@ -117,7 +117,8 @@ impl Render {
 
     /// True if an older video is at the place of one of the videos.
     pub(super) fn is_replacing(&self) -> bool {
-        self.files_written().any(|path| path.is_file())
+        let is_one_file = |path: &&PathBuf| !matches!(Format::of(path), Ok(Format::Pictures { .. }));
+        self.files_written().filter(is_one_file).any(|path| path.is_file())
     }
 
     /// The settings that decide the pictures, by name. They must be the same when the render goes on.

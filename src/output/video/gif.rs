@@ -1,6 +1,5 @@
 //! Animated GIF.
 
-use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -64,7 +63,7 @@ impl Gif {
         let mut encoder = Encoder::new(Vec::new(), width, height, &[])?;
         encoder.set_repeat(Repeat::Infinite)?;
         let head = encoder.get_ref().len();
-        encoder.write_frame(&Frame { palette: frame.palette, buffer: Cow::Borrowed(&frame.buffer), ..frame })?;
+        encoder.write_frame(&frame)?;
         let mut bytes = encoder.into_inner()?;
         if bytes.last() == Some(&TRAILER) {
             bytes.pop();
@@ -114,7 +113,8 @@ impl VideoWriter for Gif {
             return Ok(());
         }
         if end == End::Whole {
-            self.file.write(&[TRAILER])?;
+            // On a full disk the GIF lacks its end. Players read it nevertheless, so it is kept.
+            let _ = self.file.write(&[TRAILER]);
             return self.file.move_to(&self.place);
         }
         let mut part = Part::create(&self.place)?;
