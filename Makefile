@@ -9,10 +9,11 @@ DEBIAN_PACKAGES = g++ libc6-dev pkg-config libasound2-dev libudev-dev
 LINKS = echo 'int main(void) { return 0; }' | c++ -x c++ - -o /dev/null 2>/dev/null
 # Other systems than Linux need no headers.
 BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa libudev 2>/dev/null; }
-# Programs of others that tests exchange messages with: liblo for OSC, OLA for light. OLA's own package would start a daemon with the
+# Programs of others that tests exchange messages with: liblo for OSC, OLA for light, numpy for arrays. OLA's own package would start a daemon with the
 # system, so only its libraries are installed, and its programs are unpacked.
-PEER_PACKAGES = liblo-tools libola1
-PEERS = command -v oscdump >/dev/null && { command -v olad >/dev/null || [ -x target/peers/usr/bin/olad ]; }
+PEER_PACKAGES = liblo-tools libola1 python3-numpy
+PEERS = command -v oscdump >/dev/null && { command -v olad >/dev/null || [ -x target/peers/usr/bin/olad ]; } && \
+	{ python3 -c 'import numpy' || /usr/bin/python3 -c 'import numpy'; } 2>/dev/null
 # What a window needs when it opens; every desktop has it, a bare system with a display may not.
 WINDOW_PACKAGES = libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libwayland-client0 libegl1 libvulkan1 mesa-vulkan-drivers
 OPENS = ( [ "$$(uname)" != Linux ] || for library in libX11-xcb libxkbcommon-x11 libXcursor libXi libvulkan; do \
@@ -95,7 +96,7 @@ DOCS = RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --
 peers:
 	@{ $(PEERS); } || { $(MAKE) --no-print-directory debian-packages PACKAGES="$(PEER_PACKAGES)" && \
 		mkdir -p target/peers && cd target/peers && apt-get download ola && dpkg -x ola_*.deb . && rm ola_*.deb; } || \
-		echo "skipped: tests of OSC and light against other programs"
+		echo "skipped: tests of OSC, light and arrays against other programs"
 
 test: lint peers
 	$(CARGO) test --locked --workspace

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example figures -- [FOLDER] [NAME..]` writes them to a folder (default `docs/figures`). It
 //! prints the numbers as tables. The names of the sheets are: sites, amplitude, depth, words,
-//! sweep, patches, thumbnails. The last one writes `assets/thumbnails.png`.
+//! sweep, patches, thumbnails, works. The last two write `assets/thumbnails.png` and `docs/works`.
 
 #![allow(clippy::missing_errors_doc)] // Every function fails as the model does.
 
@@ -17,6 +17,7 @@ pub mod sites;
 pub mod sweep;
 pub mod thumbnails;
 pub mod words;
+pub mod works;
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use rig::Rig;
 type Draw = fn(&mut Rig, &Path) -> Result<()>;
 
 /// The sheets, by name.
-const SHEETS: [(&str, Draw); 7] = [
+const SHEETS: [(&str, Draw); 8] = [
     ("sites", sites::draw),
     ("amplitude", amplitude::draw),
     ("depth", depth::draw),
@@ -34,6 +35,7 @@ const SHEETS: [(&str, Draw); 7] = [
     ("sweep", sweep::draw),
     ("patches", patches::draw),
     ("thumbnails", thumbnails::draw),
+    ("works", works::draw),
 ];
 
 fn main() -> Result<()> {

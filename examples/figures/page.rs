@@ -81,7 +81,7 @@ impl Page {
 }
 
 /// Writes a picture as PNG with a palette: a third of the size, without a visible difference.
-fn write(path: &Path, picture: &Picture) -> Result<()> {
+pub fn write(path: &Path, picture: &Picture) -> Result<()> {
     let pixels: Vec<[u8; 4]> =
         picture.rgb.as_chunks::<3>().0.iter().map(|&[red, green, blue]| [red, green, blue, 255]).collect();
     let palette = NeuQuant::new(PALETTE_EFFORT, COLOURS, pixels.as_flattened());

@@ -16,11 +16,13 @@ const SIZE: (u32, u32) = (96, 64);
 /// The shown picture of the video.
 const SHOWN: u64 = 26;
 
-/// Draws the sheet: the patches, then the help patches, each in the order of their files.
+/// Draws the sheet: the patches, the works, then the help patches, each in the order of their files.
 pub fn draw(rig: &mut Rig, _: &Path) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = files(&root.join("patches"))?;
-    paths.extend(files(&root.join("patches/help"))?);
+    for folder in ["patches/works", "patches/help"] {
+        paths.extend(files(&root.join(folder))?);
+    }
     let rows = (paths.len() as u32).div_ceil(COLUMNS);
     let mut sheet = RgbImage::new(COLUMNS * SIZE.0, rows * SIZE.1);
     for (index, path) in paths.iter().enumerate() {

@@ -20,10 +20,14 @@ GAP = 4  # pixels between maps
 
 
 def read(folder):
-    """The words of a folder of arrays, each with its array [frame, step, layer, head, row, column]."""
+    """The words and concepts of a folder of arrays, each with its array [frame, step, layer, head, row, column]."""
     index = json.loads((folder / "index.json").read_text())
-    assert index["bendrack-attention"] == 1 and index["axes"][0] == "frame", "arrays of `bendrack attend`"
-    return [(it["word"], numpy.load(folder / it["file"]).astype("float32")) for it in index["arrays"]]
+    if any(not it["file"].endswith(".npy") or "words" in it for it in index["arrays"]):
+        sys.exit(f"{folder}: write the arrays with --format npy and --layout words")
+    words = [it for it in index["arrays"] if it.get("kind") in ("word", "concept")]
+    if not words:
+        sys.exit(f"{folder}: no arrays of words; add --words or --concepts")
+    return [(it["word"], numpy.load(folder / it["file"]).astype("float32")) for it in words]
 
 
 def sheet(words, frame):

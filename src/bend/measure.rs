@@ -28,14 +28,18 @@ pub(super) enum Owner {
 
 impl<'a> BoundProgram<'a> {
     /// The taps of some kinds at a hook: index, and the part of the target.
-    fn taps_at(&self, measures: impl Fn(Measure) -> bool, hook: &HookContext<'_>) -> Vec<(usize, &'a Target)> {
+    pub(super) fn taps_at(
+        &self,
+        measures: impl Fn(&Measure) -> bool,
+        hook: &HookContext<'_>,
+    ) -> Vec<(usize, &'a Target)> {
         // Taps measure the call under the prompt, never the one under the negative prompt.
-        let taps = self.taps.iter().enumerate().filter(|(_, tap)| measures(tap.measure) && !hook.negative);
+        let taps = self.taps.iter().enumerate().filter(|(_, tap)| measures(&tap.measure) && !hook.negative);
         let parts = taps.flat_map(|(index, tap)| tap.target.parts().iter().map(move |part| (index, &**part)));
         parts.filter(|(_, part)| resolve::applies(part, hook, Site::CrossMap)).collect()
     }
 
-    fn owner(&self, tap: usize) -> Owner {
+    pub(super) fn owner(&self, tap: usize) -> Owner {
         if tap < self.program.taps.len() { Owner::Program } else { Owner::Viewer }
     }
 
@@ -46,7 +50,7 @@ impl<'a> BoundProgram<'a> {
 
     /// The taps of a cross-attention map, with the keys that they measure.
     pub(super) fn cross_map_taps(&self, hook: &HookContext<'_>, keys: usize, owner: Owner) -> Vec<Scoped<'a, usize>> {
-        let taps = self.taps_at(|measure| measure == Measure::CrossMap, hook).into_iter();
+        let taps = self.taps_at(|measure| *measure == Measure::CrossMap, hook).into_iter();
         let taps = taps.filter(|(tap, _)| self.owner(*tap) == owner).map(|(item, part)| Scoped {
             item,
             keys: resolve::rows(&part.words, self.shared.tokens, keys),
@@ -69,6 +73,9 @@ impl<'a> BoundProgram<'a> {
         attention: &Attention,
         (weights, bends): (&[ScopedBend<'_>], &[ScopedBend<'_>]),
     ) -> Result<()> {
+        if site == Site::CrossMap {
+            self.measure_concepts(context, attention, Owner::Viewer)?;
+        }
         let probes = match site {
             Site::CrossMap => self.cross_map_taps(&context.hook, attention.k.dim(1)?, Owner::Viewer),
             _ => Vec::new(),

@@ -14,6 +14,7 @@
 mod apply;
 mod bound;
 mod columns;
+mod concept;
 mod context;
 mod factor;
 mod grid;
@@ -44,6 +45,7 @@ use candle_core::{Result, Tensor};
 use crate::wan::hooks::{Attention, HookContext, Listener};
 use crate::wan::text::Tokens;
 use bound::{BendCache, BoundBend};
+pub use concept::{Concepts, concept_keys};
 use context::AttentionContext;
 use map::Scoped;
 use measure::Owner;
@@ -64,6 +66,8 @@ pub struct BoundProgram<'a> {
     first_frame: usize,
     /// True if every map is written out.
     exact: bool,
+    /// The keys of words outside the prompt.
+    concepts: Option<&'a Concepts>,
     /// One for each bend of the program.
     caches: Vec<BendCache>,
     shared: Shared<'a>,
@@ -129,7 +133,7 @@ impl<'a> BoundProgram<'a> {
         };
         let shared = Shared { seed: program.seed, tokens, memory, guarded: false, record: Mutex::new(record) };
         let caches = program.bends.iter().map(|_| BendCache::default()).collect();
-        Self { program, taps: program.taps.iter().collect(), first_frame, exact: false, caches, shared }
+        Self { program, taps: program.taps.iter().collect(), first_frame, exact: false, concepts: None, caches, shared }
     }
 
     /// Adds probes: taps that change no bit of the output. They must not name the most active neurons.
@@ -137,6 +141,13 @@ impl<'a> BoundProgram<'a> {
     pub fn probed(mut self, probes: &'a [Tap]) -> Self {
         self.shared.record().accumulators.extend(probes.iter().map(|probe| Accumulator::new(probe.fuse)));
         self.taps.extend(probes);
+        self
+    }
+
+    /// Adds the keys of words outside the prompt, for taps of concepts.
+    #[must_use]
+    pub fn with_concepts(mut self, concepts: &'a Concepts) -> Self {
+        self.concepts = Some(concepts);
         self
     }
 
@@ -255,6 +266,9 @@ impl Listener for BoundProgram<'_> {
             Site::CrossMap => self.cross_map_taps(&hook, keys, Owner::Program),
             _ => Vec::new(),
         };
+        if site == Site::CrossMap {
+            self.measure_concepts(&context, &attention, Owner::Program)?;
+        }
         let measures_self_map = site == Site::SelfMap && self.taps_self_map(Owner::Program);
         if weights.is_empty() && bends.is_empty() && taps.is_empty() && !measures_self_map {
             return attention.run();

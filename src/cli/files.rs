@@ -24,6 +24,7 @@ pub(super) enum Content {
     /// A video in a QuickTime, Matroska or WebM file.
     Container,
     Png,
+    Svg,
     /// The report of a render, as JSON.
     Report,
     /// A patch. It replaces nothing, so that no other patch is lost.
@@ -168,6 +169,7 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
             Content::Gif => "the existing file is not a GIF",
             Content::Container => "the existing file is not a video",
             Content::Png => "the existing file is not a PNG",
+            Content::Svg => "the existing file is not an SVG",
             Content::Report => "the existing file is not a report of a render",
             Content::Patch | Content::Take => "the file exists already",
             Content::State => "the existing file is not a state of `bendrack play`",
@@ -189,6 +191,7 @@ fn is_of(path: &Path, kind: Content) -> bool {
         Content::Gif => head(4) == b"GIF8",
         Content::Container => head(4) == [0x1a, 0x45, 0xdf, 0xa3] || head(8).get(4..) == Some(b"ftyp"),
         Content::Png => head(8) == b"\x89PNG\r\n\x1a\n",
+        Content::Svg => head(4) == b"<svg",
         Content::Report => {
             let report: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();
             report.is_some_and(|report| ["bendrack", "program_sha256"].iter().all(|key| report.get(key).is_some()))
@@ -251,11 +254,12 @@ mod tests {
             ("--audio", b"RIFF", |files, path| files.input("--audio", path)),
             ("the file that is read", PATCH.as_bytes(), |files, path| files.input("the file that is read", path)),
         ];
-        let outputs: [Add; 6] = [
+        let outputs: [Add; 7] = [
             ("-o", b"\0\0\0\x18ftypmp42", |files, path| files.output("-o", path, Content::Mp4)),
             ("-o", b"GIF89a", |files, path| files.output("-o", path, Content::Gif)),
             ("--report", REPORT.as_bytes(), |files, path| files.output("--report", path, Content::Report)),
             ("--sheet", b"\x89PNG\r\n\x1a\n", |files, path| files.output("--sheet", path, Content::Png)),
+            ("--plot", b"<svg", |files, path| files.output("--plot", path, Content::Svg)),
             ("-o", b"", |files, path| files.output("-o", path, Content::Patch)),
             ("--state", br#"{ "bendrack-state": 1 }"#, |files, path| files.output("--state", path, Content::State)),
         ];
@@ -310,6 +314,7 @@ mod tests {
                 Content::Mp4,
                 Content::Gif,
                 Content::Png,
+                Content::Svg,
                 Content::Report,
                 Content::Patch,
                 Content::Take,

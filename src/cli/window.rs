@@ -187,7 +187,8 @@ mod open {
             size: [width, height],
             zoom: engine.zoom(),
             exact: engine.is_exact(),
-            steps: engine.model().steps,
+            // The patch has its own.
+            steps: None,
             take: None,
             frames: 0,
             frame_rate: FRAME_RATE,

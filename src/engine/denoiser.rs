@@ -1,16 +1,18 @@
 //! The model calls: the rollout under a prompt, and under the bends of a program.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use bendrack_nodes::program::{Blend, Pass, Program, Switch, Tap};
+use bendrack_nodes::program::{Blend, Measure, Pass, Program, Switch, Tap};
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::model::{LATENT_PIXELS, Model};
 use super::times::Clock;
 use super::warning::{Warning, Warnings};
-use crate::bend::{BendMemory, BoundProgram, LeftOut, Outcome, StoredBends};
+use crate::bend::{BendMemory, BoundProgram, Concepts, LeftOut, Outcome, StoredBends, concept_keys};
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::PastVisibility;
 use crate::wan::noise::Noise;
@@ -27,6 +29,8 @@ pub(super) struct Denoiser {
     text: Arc<str>,
     /// The second prompt, and its share.
     blend: Option<Blend>,
+    /// The keys of the words outside the prompt that taps measure.
+    concepts: Concepts,
     memory: BendMemory,
     /// The memory of bends at the beginning of the chunk.
     begun: BendMemory,
@@ -59,6 +63,7 @@ impl Denoiser {
             prompt,
             text: Arc::from(""),
             blend: None,
+            concepts: Concepts::default(),
             memory: BendMemory::default(),
             begun: BendMemory::default(),
             exact: false,
@@ -95,6 +100,19 @@ impl Denoiser {
         self.memory = BendMemory::restore(stored.bends, tensors, model.transformer.device())?;
         (self.prompt, self.text, self.blend) = (prompt, stored.text, stored.blend);
         Ok(())
+    }
+
+    /// Changes the denoising steps to those of the model, between chunks.
+    pub(super) fn set_steps(&mut self, model: &Model) -> Result<()> {
+        match model.schedule()? {
+            Some(schedule) => self.rollout.set_schedule(schedule),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of denoising steps of a chunk.
+    pub(super) fn steps(&self) -> usize {
+        self.rollout.steps()
     }
 
     /// Changes the noise from the next draw on.
@@ -198,7 +216,8 @@ impl Denoiser {
         clock: &mut Clock,
     ) -> Result<Option<Switch>> {
         let prompt = clock.time(|| model.text.encode(&program.prompt))?;
-        if Arc::ptr_eq(&prompt, &self.prompt) && program.blend == self.blend {
+        // Compared as text: the encoder forgets prompts that are long past.
+        if prompt.tokens.prompt == self.prompt.tokens.prompt && program.blend == self.blend {
             return Ok(None);
         }
         let context = context(model, &prompt, program.blend.as_ref(), clock)?;
@@ -208,6 +227,30 @@ impl Denoiser {
         }
         (self.prompt, self.text, self.blend) = (prompt, program.prompt.clone(), program.blend.clone());
         Ok(program.switch)
+    }
+
+    /// Encodes the words outside the prompt that taps measure.
+    pub(super) fn set_concepts<'t>(
+        &mut self,
+        taps: impl Iterator<Item = &'t Tap>,
+        model: &Model,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let words = taps.filter_map(|tap| match &tap.measure {
+            Measure::Concept { words } => Some(words.clone()),
+            _ => None,
+        });
+        let wanted: BTreeSet<Arc<str>> = words.collect();
+        self.concepts.retain(|words, _| wanted.contains(words));
+        for words in wanted {
+            if let Entry::Vacant(entry) = self.concepts.entry(words) {
+                // The encoder of the prompts keeps its own.
+                let (words, mut text) = (entry.key(), model.text.clone());
+                let keys = clock.time(|| concept_keys(words, &mut text, &model.transformer))?;
+                entry.insert(keys);
+            }
+        }
+        Ok(())
     }
 
     /// Gives up the next call, as if it failed: see [`Rollout::give_up`].
@@ -228,7 +271,7 @@ impl Denoiser {
         let mut program = program;
         for guarded in [false, true, false] {
             let bound = BoundProgram::new(program, &self.prompt.tokens, first_frame, &self.memory);
-            let bound = bound.probed(probes).exact(self.exact).guarded(guarded);
+            let bound = bound.probed(probes).with_concepts(&self.concepts).exact(self.exact).guarded(guarded);
             match clock.time(|| self.rollout.advance(Hooks::new(&bound))) {
                 Ok(step) => {
                     let outcome = bound.finish()?;

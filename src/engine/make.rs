@@ -65,7 +65,11 @@ impl Engine {
             self.ticker.recycle(program);
             return Ok(false);
         }
-        match self.denoiser.set_prompt(&program, &mut self.model, &mut self.times.prompt) {
+        let prompted = match self.set_concepts(&program) {
+            Ok(()) => self.denoiser.set_prompt(&program, &mut self.model, &mut self.times.prompt),
+            Err(error) => Err(error),
+        };
+        match prompted {
             Ok(switch) => self.policy.switch(switch),
             Err(error) => {
                 self.ticker.swap_measurements();
@@ -82,7 +86,8 @@ impl Engine {
     /// Begins a make of a chunk under this program.
     pub(super) fn begin_make(&mut self, program: &Program) {
         let tokens = self.denoiser.tokens();
-        let of_bends = bend::warnings(program, tokens, self.model.transformer.config());
+        let steps = self.denoiser.steps();
+        let of_bends = bend::warnings(program, tokens, self.model.transformer.config(), steps);
         let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
         let too_long = (tokens.dropped > 0).then(|| {
             Warning::new(format!(

@@ -72,6 +72,8 @@ use warning::Warnings;
 /// ```
 pub struct Engine {
     model: Model,
+    /// The denoising steps that precede those of the patch.
+    steps: Option<usize>,
     /// Makes the program of each call.
     ticker: Ticker,
     /// Makes the model calls.
@@ -120,7 +122,8 @@ pub enum Phase {
 }
 
 impl Engine {
-    /// Begins a video of pictures of `size`, width and height in pixels.
+    /// Begins a video of pictures of `size`, width and height in pixels. The denoising steps of the model, if it has any, precede those
+    /// of the plan.
     ///
     /// # Errors
     ///
@@ -131,7 +134,10 @@ impl Engine {
         if !fits(size.0) || !fits(size.1) {
             bail!("the size {}x{} does not fit the model; use multiples of {TOKEN_PIXELS}", size.0, size.1)
         }
+        let steps = model.steps;
+        model.steps = steps.or(plan.steps());
         Ok(Self {
+            steps,
             denoiser: Denoiser::new(&mut model, plan.seed(), size)?,
             presenter: Presenter::new(model.decoder.clone(), size),
             ticker: Ticker::new(plan),
@@ -171,6 +177,11 @@ impl Engine {
     pub fn size(&self) -> (usize, usize) {
         let picture = self.presenter.last_picture();
         (picture.width, picture.height)
+    }
+
+    /// The model as it was given, for another engine: without the denoising steps of a patch.
+    pub fn model_as_given(&self) -> Model {
+        Model { steps: self.steps, ..self.model.clone() }
     }
 
     /// True if every bend of a map takes its exact form.
@@ -336,8 +347,14 @@ impl Engine {
         self.program.taps.iter().filter_map(numbers).collect()
     }
 
-    /// Applies the changes between chunks: the prompt and the cache policy.
+    /// Applies the changes between chunks: the denoising steps, the prompt and the cache policy.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
+        let steps = self.steps.or(self.ticker.plan().steps());
+        if steps != self.model.steps {
+            self.model.steps = steps;
+            self.denoiser.set_steps(&self.model)?;
+        }
+        self.set_concepts(program)?;
         let switch = self.denoiser.set_prompt(program, &mut self.model, &mut self.times.prompt)?;
         match self.policy.begin_chunk(program, switch, self.denoiser.recacheable()) {
             PastAction::Keep => {}
@@ -348,6 +365,12 @@ impl Engine {
         self.begin_make(program);
         self.ticker.begin_chunk();
         Ok(())
+    }
+
+    /// Encodes the words outside the prompt that taps and probes measure.
+    fn set_concepts(&mut self, program: &Program) -> Result<()> {
+        let taps = program.taps.iter().chain(self.probes.iter());
+        self.denoiser.set_concepts(taps, &self.model, &mut self.times.prompt)
     }
 
     /// An error if the weights themselves are broken: no patch can help then. Weights that made a chunk are whole. The check reads

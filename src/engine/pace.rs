@@ -53,6 +53,13 @@ pub(super) struct Pace {
     makes: usize,
 }
 
+impl Pace {
+    /// Forgets the durations of makes: the next ones have another number of steps.
+    pub(super) fn forget_makes(&mut self) {
+        self.make = Recent::default();
+    }
+}
+
 impl Default for Pace {
     fn default() -> Self {
         Self { make: Recent::default(), show: Recent::default(), cache: Recent::default(), makes: 1 }

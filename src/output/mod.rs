@@ -8,6 +8,7 @@ pub mod compose;
 pub mod heatmap;
 pub mod layout;
 pub mod past;
+pub mod plot;
 pub mod raw;
 pub mod recorder;
 #[cfg(test)]

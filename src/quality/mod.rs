@@ -3,6 +3,7 @@
 //! The prompts are held out: training never drew them. Rules judge the videos, without people or models. The same rules
 //! judge real clips.
 
+pub mod cache;
 pub mod judge;
 pub mod latency;
 pub mod mask;

@@ -53,6 +53,20 @@ impl Player {
         self.resume(frames, each)
     }
 
+    /// Continues with another patch from the next chunk on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the patch does not run, or if a model call fails.
+    pub fn change(&mut self, patch: &Patch) -> Result<()> {
+        // The cache pass of the chunk belongs to the patch before.
+        while !self.engine.is_between_chunks() {
+            self.engine.step(&[])?;
+        }
+        self.engine.set_plan(Arc::new(compile(patch)?));
+        Ok(())
+    }
+
     /// Passes the next `frames` frames of the video to `each`.
     ///
     /// # Errors

@@ -79,11 +79,11 @@ const HIGH_CONTRAST: Palette = Palette {
     grid: Color32::from_rgb(0x2e, 0x2e, 0x2e),
     panel: Color32::from_rgb(0x00, 0x00, 0x00),
     preview: Color32::from_rgb(0x00, 0x00, 0x00),
-    node: Color32::from_rgb(0x5a, 0x5f, 0x69),
-    title: Color32::from_rgb(0x5e, 0x63, 0x6b),
-    well: Color32::from_rgb(0x16, 0x18, 0x1c),
+    node: Color32::from_rgb(0x12, 0x14, 0x18),
+    title: Color32::from_rgb(0x2c, 0x31, 0x3a),
+    well: Color32::from_rgb(0x00, 0x00, 0x00),
     paper_edge: Color32::from_rgb(0xb5, 0xa9, 0x7e),
-    paper: Color32::from_rgb(0x4a, 0x44, 0x32),
+    paper: Color32::from_rgb(0x2c, 0x28, 0x1c),
     ink: Color32::from_rgb(0xff, 0xf9, 0xe6),
     line: Color32::from_rgb(0xc9, 0xce, 0xd6),
     text: Color32::from_rgb(0xff, 0xff, 0xff),
@@ -195,6 +195,11 @@ pub fn text() -> Color32 {
     palette().text
 }
 
+/// The strongest text: a message that just came, a knob under the pointer, the take that runs.
+pub fn bright() -> Color32 {
+    if chosen() == Theme::Light { Color32::BLACK } else { Color32::WHITE }
+}
+
 /// Secondary text: names of ports, help.
 pub fn weak() -> Color32 {
     palette().weak
@@ -301,6 +306,8 @@ pub const IDLE_SECS: f32 = 0.25;
 pub const RECOVERY_SECS: f64 = 1.0;
 /// The time in which the third step of panic follows the second, in seconds.
 pub const PANIC_SECS: f64 = 10.0;
+/// The time after which a resting pointer hides what covers the large picture, in seconds.
+pub const REST_SECS: f32 = 1.5;
 /// The time that a message is shown, in seconds.
 pub const MESSAGE_SECS: f64 = 6.0;
 /// The time that a status light stays bright after a message, in seconds.
@@ -315,7 +322,7 @@ pub fn kind_colours(kind: Kind) -> (Color32, Color32) {
             let bright = bright.lerp_to_gamma(Color32::BLACK, 0.55);
             (bright, bright.lerp_to_gamma(Color32::WHITE, 0.6))
         }
-        Theme::HighContrast => (bright.lerp_to_gamma(Color32::WHITE, 0.55), bright.lerp_to_gamma(Color32::BLACK, 0.45)),
+        Theme::HighContrast => (bright.lerp_to_gamma(Color32::WHITE, 0.2), bright.lerp_to_gamma(Color32::BLACK, 0.45)),
     }
 }
 
@@ -482,7 +489,12 @@ mod tests {
             }
         }
         CHOSEN.set(Theme::HighContrast);
-        assert!(contrast(node(), canvas()) >= 3.0, "{}", contrast(node(), canvas()));
+        for background in [canvas(), panel(), node(), title(), well()] {
+            for colour in [text(), weak(), accent(), warning(), error(), line()] {
+                let contrast = contrast(colour, background);
+                assert!(contrast >= 7.0, "high contrast: {colour:?} on {background:?}: {contrast}");
+            }
+        }
         CHOSEN.set(Theme::Dark);
     }
 

@@ -22,10 +22,10 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The patches, by name.
+/// The patches and the works, by name.
 fn patches() -> BTreeMap<String, Patch> {
-    let files =
-        std::fs::read_dir(root().join("patches")).expect("patches").map(|entry| entry.expect("an entry").path());
+    let folders = ["patches", "patches/works"].map(|folder| std::fs::read_dir(root().join(folder)).expect("patches"));
+    let files = folders.into_iter().flatten().map(|entry| entry.expect("an entry").path());
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a patch");
         (path.file_stem().expect("a name").to_string_lossy().into_owned(), Patch::from_json(&text).expect("a patch"))

@@ -89,6 +89,87 @@ fn arrays_are_those_of_the_bent_model() {
     assert_eq!(index["latent_frames"], 2);
 }
 
+/// Words outside the prompt, views from a place, and neurons have arrays of their own. A word of the prompt has nearly the same map as
+/// a word outside it.
+#[test]
+fn arrays_have_concepts_places_and_neurons() {
+    let place = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| place.path().join(name);
+    let prompt = ["--prompt", "a red tulip over a blue gradient", "--seconds", "0.3"];
+    let more = ["--words", "tulip", "--concepts", "tulip,cat", "--from", "0.5,0.25", "--neurons"];
+    let done = attend(&at("all"), &[&prompt[..], &more].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let index = index(&at("all"));
+    let entries = index["arrays"].as_array().expect("arrays");
+    let kinds: Vec<&str> = entries.iter().filter_map(|entry| entry["kind"].as_str()).collect();
+    assert_eq!(kinds, ["word", "concept", "concept", "place", "neurons"]);
+    let arrays: Vec<(Vec<usize>, Vec<f32>)> =
+        (entries.iter()).map(|entry| array(&at("all").join(entry["file"].as_str().expect("a file")))).collect();
+    for ((shape, numbers), entry) in arrays.iter().zip(entries) {
+        assert_eq!(serde_json::json!(shape), entry["shape"], "{entry}");
+        assert_eq!(shape.len(), entry["axes"].as_array().expect("axes").len(), "{entry}");
+        assert_eq!(shape.iter().product::<usize>(), numbers.len(), "{entry}");
+        assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{entry}");
+        assert!(numbers.iter().any(|number| *number > 0.0), "{entry}");
+    }
+    let [inside, outside, cat] = [0, 1, 2].map(|at: usize| &arrays[at].1);
+    assert!(likeness(inside, outside) > 0.9, "{}", likeness(inside, outside));
+    assert!(likeness(inside, cat) < likeness(inside, outside));
+    // The view of each head from a place is a share of its attention, in all frames together.
+    let [frames, steps, layers, heads, rows, columns] = arrays[3].0[..] else { panic!("{:?}", arrays[3].0) };
+    let sum: f32 = arrays[3].1.iter().sum();
+    let views = (frames * steps * layers * heads) as f32;
+    assert!(sum / views > 0.9 && sum / views < 1.1 && rows * columns > 1, "{}", sum / views);
+
+    let kiss = attend(&at("kiss"), &[&prompt[..], &["--layout", "kiss", "--neurons"]].concat());
+    assert_eq!(kiss.status.code(), Some(2), "{}", String::from_utf8_lossy(&kiss.stderr));
+    let safe = ["--words", "tulip", "--format", "safetensors", "--full", "--fuse", "steps,layers,heads"];
+    assert!(attend(&at("safe"), &[&prompt[..], &safe].concat()).status.success());
+    let bytes = fs::read(at("safe").join("00_tulip.safetensors")).expect("an array");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    assert_eq!(file.tensor("map").expect("the map").shape(), [2, 1, 1, 1, 4, 4]);
+}
+
+/// The example in Python reads the arrays with numpy, and draws a row for each word.
+#[test]
+fn the_example_in_python_draws_a_sheet() {
+    let has_numpy = |python: &&str| {
+        let tried = Command::new(python).args(["-c", "import numpy"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(has_numpy) else {
+        println!("skipped: no Python with numpy is here; make peers installs it on Debian and Ubuntu");
+        return;
+    };
+    let place = tempfile::tempdir().expect("a folder");
+    let (maps, sheet) = (place.path().join("maps"), place.path().join("sheet.png"));
+    let args =
+        ["--prompt", "a red tulip", "--seconds", "0.3", "--words", "red,tulip", "--concepts", "cat", "--neurons"];
+    let done = attend(&maps, &args);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let drawn =
+        Command::new(python).arg("examples/python/attention.py").args([&maps, &sheet]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&drawn.stdout).into_owned();
+    assert!(drawn.status.success(), "{text}{}", String::from_utf8_lossy(&drawn.stderr));
+    let spreads: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(spreads, ["red", "tulip", "cat"]);
+    // Four steps of 4 × 4 positions of 12 pixels with gaps of 4, and three words.
+    let picture = image::open(&sheet).expect("a PNG").to_luma8();
+    assert_eq!(picture.dimensions(), (4 * (4 * 12 + 4), 3 * (4 * 12 + 4)));
+    assert!(picture.pixels().any(|pixel| pixel.0[0] > 200), "the largest share is bright");
+}
+
+/// The correlation of two lists of numbers.
+fn likeness(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |x: &[f32]| x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64;
+    let (middle_a, middle_b) = (mean(a), mean(b));
+    let with = |x: &[f32], y: &[f32], (of_x, of_y): (f64, f64)| {
+        x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - of_x) * (f64::from(y) - of_y)).sum::<f64>()
+    };
+    let both = with(a, b, (middle_a, middle_b));
+    both / (with(a, a, (middle_a, middle_a)) * with(b, b, (middle_b, middle_b))).sqrt()
+}
+
 #[test]
 fn errors_name_the_word_and_the_folder() {
     let place = tempfile::tempdir().expect("a folder");

@@ -5,14 +5,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use bendrack::ui::theme;
-use bendrack_nodes::patch::Patch;
+use bendrack::ui::{Options, RecordingState, theme};
+use bendrack_nodes::patch::{Cable, Patch, Snapshot};
 use eframe::egui::{Key, Modifiers, Vec2, vec2};
 use egui_kittest::kittest::Queryable as _;
 use image::{ImageEncoder as _, RgbImage, codecs::png};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::driver::*;
-use crate::takes::FakeTakes;
+use crate::takes::{FakeTakes, takes};
 
 /// The largest difference of a channel that counts as none.
 const NEAR: u8 = 24;
@@ -25,7 +27,7 @@ const SIZE: Vec2 = vec2(1200.0, 675.0);
 /// A scene: its name, the window, and what is done to it.
 type Scene = (&'static str, fn() -> Window, fn(&mut Window));
 
-const SCENES: [Scene; 12] = [
+const SCENES: [Scene; 17] = [
     ("rack", rack, |_| ()),
     ("light", rack, |window| theme::choose(&window.ctx, theme::Theme::Light)),
     ("high_contrast", rack, |window| theme::choose(&window.ctx, theme::Theme::HighContrast)),
@@ -39,9 +41,19 @@ const SCENES: [Scene; 12] = [
     }),
     ("browser", rack, |window| window.key_press(Key::L)),
     ("perform", rack, |window| window.key_press_modifiers(Modifiers::COMMAND, Key::E)),
-    ("large", rack, |window| window.key_press(Key::F11)),
+    ("perform_recording", set, |window| window.key_press_modifiers(Modifiers::COMMAND, Key::E)),
+    ("large", rack, |window| {
+        window.key_press(Key::F11);
+        // The chips on the picture vanish while the pointer rests.
+        window.hover_at(eframe::egui::pos2(1.0, 1.0));
+        window.run_steps(120);
+    }),
+    ("recording", set, |window| press(window, "Freeze")),
+    ("blackout", rack, |window| press(window, "Blackout")),
+    ("backward", backward, |_| ()),
     ("devices", rack, |window| press(window, "Devices")),
     ("takes", rack, |window| press(window, "Takes")),
+    ("takes_listed", listed, |window| press(window, "Takes")),
     ("problems", problems, |window| select(window, "heat")),
     ("smallest", || open(first_bend(), theme::SMALLEST), |window| press(window, "Devices")),
 ];
@@ -59,13 +71,53 @@ fn problems() -> Window {
     open(patch, SIZE)
 }
 
+/// A set that is being recorded: knobs for perform mode, and three snapshots.
+fn set() -> Window {
+    let mut patch = first_bend();
+    let ports = ["rotate.amount", "rotate.angle", "lfo.rate", "lfo.shape", "rotate.site", "prompt.text"];
+    patch.stage.macros = ports.iter().map(|port| port.parse().unwrap()).collect();
+    for (name, amount) in [("calm", 0.2), ("rise", 0.6), ("storm", 1.0)] {
+        let values = [("rotate.amount".parse().unwrap(), amount.into())].into();
+        patch.snapshots.push(Snapshot { name: name.to_owned(), values, rest: serde_json::Map::new() });
+    }
+    open_with(patch, SIZE, |options| {
+        let recordings = FakeRecordings::default();
+        recordings.0.borrow_mut().state = RecordingState::On { secs: 83.0, lost: 0, is_paused: false };
+        options.recordings = Box::new(recordings);
+    })
+}
+
+/// A tap whose number modulates the bend before it, so that a cable runs backwards.
+fn backward() -> Window {
+    let mut patch = first_bend();
+    let cable = Cable::new("map.mean".parse().unwrap(), "rotate.angle".parse().unwrap());
+    patch.cables.retain(|other| other.to != cable.to);
+    patch.cables.push(cable);
+    open(patch, SIZE)
+}
+
+/// A list of takes of each state, which began at a fixed time.
+fn listed() -> Window {
+    let takes = takes();
+    for row in &mut takes.0.borrow_mut().rows {
+        row.begun = Some("2024-05-03T20:15:00Z".parse::<Timestamp>().unwrap().to_zoned(TimeZone::UTC));
+    }
+    open_with(first_bend(), SIZE, |options| options.takes = Box::new(takes))
+}
+
 /// A window of a size, with forty pictures.
 fn open(patch: Patch, size: Vec2) -> Window {
+    open_with(patch, size, |_| ())
+}
+
+/// A window with these parts.
+fn open_with(patch: Patch, size: Vec2, change: impl FnOnce(&mut Options)) -> Window {
     let fake = Fake::default();
     fake.play(0);
     let mut options = options(Box::new(fake.clone()), patch);
     options.path = Some("patches/first_bend.json".into());
     options.takes = Box::new(FakeTakes::default());
+    change(&mut options);
     let mut window = window_sized(options, true, size);
     for number in 1..40 {
         fake.play(number);

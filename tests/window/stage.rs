@@ -440,7 +440,7 @@ fn perform_mode_has_pads_and_macros_and_locks_the_patch() {
     let before = patch(&window);
     window.get_by_label("Perform").click();
     window.run_steps(3);
-    assert!(window.query_by_label("Edit the patch").is_some() && window.query_by_label("Save").is_none());
+    assert!(window.query_by_label("Edit").is_some() && window.query_by_label("Save").is_none());
     for key in [Key::N, Key::Delete, Key::B, Key::G] {
         window.key_press(key);
         window.run_steps(2);

@@ -118,7 +118,7 @@ fn row(file: &str, hours: i32, secs: f64, title: &str, model: &str) -> TakeRow {
 }
 
 /// A take that is written now, one of each state, and more.
-fn takes() -> FakeTakes {
+pub fn takes() -> FakeTakes {
     let mut running = row("session now.take", 0, 9.0, "First bend", "mini");
     running.is_running = true;
     let mut cut = row("session cut.take", 30, 84.0, "Heat chorus", "/models/longlive");

@@ -182,7 +182,7 @@ fn a_key_mutes_the_cable_under_the_pointer_and_undo_brings_it_back() {
     // The inspector also mutes.
     window.state_mut().workspace.editor.selection = ["rotate".to_owned()].into();
     window.run_steps(2);
-    window.get_all_by_label("mute").last().unwrap().click();
+    window.get_all_by_label("mute").next().unwrap().click();
     window.run_steps(2);
     assert!(window.state().workspace.editor.document.patch.cables.iter().any(|cable| cable.mute));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::check::knobs::{CHANNELS, CONTROLLERS, CURVES, PARAMETERS, STEPS};
-use crate::compile::plan::TEMPI;
+use crate::compile::plan::{DENOISING_STEPS, TEMPI};
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, LONGEST_SMOOTHING, Patch, SCHEMA, VERSION};
@@ -17,6 +17,7 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     schema["properties"]["version"] = json!({ "const": VERSION });
     let defs = &mut schema["$defs"];
     within(&mut defs["Engine"]["properties"]["tempo"], TEMPI);
+    within(&mut defs["Engine"]["properties"]["steps"], DENOISING_STEPS);
     within(&mut defs["Engine"]["properties"]["master"], (0.0, 1.0));
     within(&mut defs["Engine"]["properties"]["seed"], (0, u64::MAX));
     within(&mut defs["Node"]["properties"]["v"], (0, u32::MAX));

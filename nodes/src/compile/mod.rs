@@ -15,7 +15,7 @@ use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::compile::flatten::{Flat, FlatCable, FlatNode, Spent, flat};
-use crate::compile::plan::{Arrives, DEFAULT_DEPTH, Gain, Plan, Slot, Source, TEMPI};
+use crate::compile::plan::{Arrives, DEFAULT_DEPTH, DENOISING_STEPS, Gain, Plan, Slot, Source, TEMPI};
 use crate::compile::ports::{End, missing_port};
 use crate::compile::settings::Settings;
 use crate::diagnostics::Diagnostics;
@@ -87,8 +87,8 @@ impl Plan {
         let mut compiler = Compiler { library: &library, engine, diagnostics, settings: Settings::default() };
         let tempo = compiler.tempo();
         let (plan, resolved) = compiler.compile(&flat);
-        let master = compiler.master();
-        let plan = plan.map(|plan| Self { tempo, master, ..plan });
+        let (master, steps) = (compiler.master(), compiler.steps());
+        let plan = plan.map(|plan| Self { tempo, master, steps, ..plan });
         let failed = compiler.diagnostics.failed();
         compiler.check_unused(definitions, &mut used);
         (plan.filter(|_| !failed), resolved)
@@ -152,6 +152,19 @@ impl Compiler<'_> {
             self.diagnostics.push(problem.expected("0 to 1".to_owned()));
         }
         held
+    }
+
+    /// The denoising steps of a chunk, within their limits.
+    fn steps(&mut self) -> Option<usize> {
+        let steps = self.engine.steps?;
+        let (low, high) = DENOISING_STEPS;
+        let held = steps.clamp(low, high);
+        if steps != held {
+            let message = format!("{steps} denoising steps are outside {low} to {high}; {held} is used");
+            let problem = Problem::warning(Code::OutOfRange, "/engine/steps", message);
+            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
+        }
+        Some(held as usize)
     }
 
     /// The tempo of the patch, in beats per minute, within its limits.
@@ -234,6 +247,7 @@ impl Compiler<'_> {
             layout: Arc::new(layout),
             seed: self.engine.seed,
             tempo: DEFAULT_TEMPO,
+            steps: None,
             master: 1.0,
         })
     }

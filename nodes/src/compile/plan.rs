@@ -30,6 +30,8 @@ pub struct Plan {
     pub(crate) tempo: f64,
     /// The master depth, 0 to 1.
     pub(crate) master: f64,
+    /// The denoising steps of a chunk; none for those of the model.
+    pub(crate) steps: Option<usize>,
 }
 
 /// A node of a plan.
@@ -139,6 +141,8 @@ pub const DEFAULT_DEPTH: f64 = 0.25;
 
 /// The tempi that a patch can have, in beats per minute.
 pub const TEMPI: (f64, f64) = (1.0, 1000.0);
+/// Fewest and most denoising steps of a chunk.
+pub const DENOISING_STEPS: (u64, u64) = (1, 100);
 
 /// Limit on the nodes of a patch. Nodes of a subpatch count once per instance.
 pub const MOST_NODES: usize = 16_384;
@@ -160,6 +164,11 @@ impl Plan {
     /// The seed of the patch.
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The denoising steps of a chunk; none for those of the model.
+    pub const fn steps(&self) -> Option<usize> {
+        self.steps
     }
 
     /// The OSC addresses that nodes and maps read. Addresses that arrive by cable are not among them.

@@ -97,6 +97,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("bend.position", "rope"),
     ("bend.renoise", "evolve"),
     ("bend.tint", "colour color hue paint"),
+    ("tap.concept", "attention probe outside word"),
     ("tap.map", "attention probe measure look"),
     ("tap.neurons", "activation neuron"),
     ("tap.picture", "brightness luminance"),

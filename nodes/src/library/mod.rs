@@ -136,6 +136,7 @@ pub static LIBRARY: &[&NodeDef] = &[
     &tap::self_map::NODE,
     &tap::neurons::NODE,
     &tap::neuron_map::NODE,
+    &tap::concept::NODE,
     &tap::picture::NODE,
     &output::screen::NODE,
     &output::heatmap::NODE,

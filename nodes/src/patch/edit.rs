@@ -27,6 +27,10 @@ impl Patch {
                 let before = std::mem::replace(&mut self.engine.master, master);
                 Ok(vec![Edit::SetMaster { master: before }])
             }
+            Edit::SetSteps { steps } => {
+                let before = std::mem::replace(&mut self.engine.steps, steps);
+                Ok(vec![Edit::SetSteps { steps: before }])
+            }
             Edit::SetMeta { meta } => {
                 let before = std::mem::replace(&mut self.meta, *meta);
                 Ok(vec![Edit::SetMeta { meta: Box::new(before) }])
@@ -121,6 +125,11 @@ pub enum Edit {
         /// 0 to 1.
         master: f64,
     },
+    /// Changes the denoising steps of a chunk.
+    SetSteps {
+        /// 1 to 100; none is the number of the model.
+        steps: Option<u64>,
+    },
     /// Replaces the metadata.
     SetMeta {
         /// The new metadata.
@@ -188,6 +197,7 @@ mod tests {
         let within = |edit| Edit::Within { id: "wobble".into(), edit };
         let edits = [
             Edit::SetTempo { tempo: 90.0 },
+            Edit::SetSteps { steps: Some(12) },
             Edit::SetMaster { master: 0.5 },
             LevelEdit::Mute { to: "left.way".parse().unwrap(), mute: true }.into(),
             Edit::SetMeta { meta: Box::new(Meta { title: "Other".into(), ..Meta::default() }) },

@@ -82,6 +82,10 @@ pub struct EngineSettings {
     /// Master depth, 0 to 1: at 0 the model runs as without bends.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub master: f64,
+    /// Denoising steps of a chunk, 1 to 100; without a number, those of the model.
+    #[serde(default, deserialize_with = "number::whole_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    pub steps: Option<u64>,
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -89,7 +93,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { seed: 0, tempo: DEFAULT_TEMPO, master: whole(), rest: Map::new() }
+        Self { seed: 0, tempo: DEFAULT_TEMPO, master: whole(), steps: None, rest: Map::new() }
     }
 }
 

@@ -223,8 +223,10 @@ impl std::fmt::Display for Program {
         }
         for tap in &self.taps {
             write!(f, "tap {} of {}, ", tap.measure.name(), tap.node)?;
-            if let Measure::SelfMap { x, y } = tap.measure {
-                write!(f, "seen from {}, ", numbers(&[x, y]))?;
+            match &tap.measure {
+                Measure::SelfMap { x, y } => write!(f, "seen from {}, ", numbers(&[*x, *y]))?,
+                Measure::Concept { words } => write!(f, "words {words:?}, ")?,
+                _ => {}
             }
             match tap.measure {
                 Measure::Picture => writeln!(f, "region {}", tap.region)?,
@@ -375,7 +377,7 @@ pub struct Tap {
 }
 
 /// Measure of a tap.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Attention of each position to the target's words: `[frames, rows, columns]`.
@@ -387,6 +389,11 @@ pub enum Measure {
         /// Vertical query position, 0 top to 1 bottom.
         y: f64,
     },
+    /// Attention that each position would give to words outside the prompt: `[frames, rows, columns]`.
+    Concept {
+        /// The words, separated by commas.
+        words: Arc<str>,
+    },
     /// The mean activity |h| of each feed-forward neuron: `[neurons]`.
     Neurons,
     /// The mean activity |h| of the target's neurons at each position: `[frames, rows, columns]`.
@@ -397,10 +404,11 @@ pub enum Measure {
 
 impl Measure {
     /// Its name in programs.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::CrossMap => "cross_map",
             Self::SelfMap { .. } => "self_map",
+            Self::Concept { .. } => "concept",
             Self::Neurons => "neurons",
             Self::Activity => "activity",
             Self::Picture => "picture",

@@ -349,6 +349,13 @@ fn invalid_versions_and_tempi_are_reported() {
         let program = run(&compile(&patch), &mut Memory::default(), 0, 2);
         assert_near(&program.messages[0].values, &[0.0, DT_SECS * used / 60.0]);
     }
+    for (steps, used, note) in [(0, 1, "; 1 is used"), (1000, 100, "; 100 is used")] {
+        let problem = at(&problems(&with(json!({ "engine": { "steps": steps } }))), "/engine/steps");
+        assert!(problem.code == Code::OutOfRange && problem.message.ends_with(note), "{problem}");
+        let mut patch = patch(&[], &[]);
+        patch.engine.steps = Some(steps);
+        assert_eq!(compile(&patch).steps(), Some(used));
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ All nodes of the library, by family. A test writes this page from the declaratio
 | model call | One pass through all layers: a denoising step or a cache pass. |
 | cache pass | The call after the last step, which writes the finished chunk to the KV cache. |
 | KV cache | The model's memory: keys and values of past latent frames. |
-| layer, head | A block of the model (mini has 6); one of the attention maps side by side in it (4). |
+| layer, head | A block of the model (mini has 6); one of the attention maps side by side in it (6). |
 | attention map | Attention of each cell of the picture to a word (cross-attention), or to other cells (self-attention). |
 | site | The place where a bend acts, such as `cross.map`; [all sites](#where-bends-act). |
 | target | The part of a site that a bend changes or a tap measures: layers, heads, words, latent frames, a region. |

@@ -17,10 +17,11 @@ struct Key {
 }
 
 /// Every sort of key that holds a number, and two that hold something else.
-const KEYS: [Key; 14] = [
+const KEYS: [Key; 15] = [
     Key { pointer: "/version", right: "1", beyond_schema: &[] },
     Key { pointer: "/engine/seed", right: "7", beyond_schema: &[] },
     Key { pointer: "/engine/tempo", right: "90", beyond_schema: &[] },
+    Key { pointer: "/engine/steps", right: "50", beyond_schema: &[] },
     Key { pointer: "/nodes/a/v", right: "1", beyond_schema: &[Code::LaterVersion] },
     Key { pointer: "/nodes/a/params/rate", right: "1", beyond_schema: &[] },
     Key { pointer: "/nodes/a/params/shape", right: "\"sine\"", beyond_schema: &[] },
@@ -45,7 +46,7 @@ fn patch(pointer: &str, text: &str) -> String {
         }
     };
     format!(
-        r#"{{ "format": "bendrack-patch", "version": {}, "engine": {{ "seed": {}, "tempo": {} }},
+        r#"{{ "format": "bendrack-patch", "version": {}, "engine": {{ "seed": {}, "tempo": {}, "steps": {} }},
 "nodes": {{
 "a": {{ "type": "modulate.lfo", "v": {}, "params": {{ "rate": {}, "shape": {}, "bipolar_number": {} }}, "depths": {{ "rate": {} }} }},
 "b": {{ "type": "control.button", "params": {{ "on": {} }} }} }},
@@ -54,6 +55,7 @@ fn patch(pointer: &str, text: &str) -> String {
         at("/version"),
         at("/engine/seed"),
         at("/engine/tempo"),
+        at("/engine/steps"),
         at("/nodes/a/v"),
         at("/nodes/a/params/rate"),
         at("/nodes/a/params/shape"),

@@ -17,7 +17,7 @@ fn a_picture_tap_asks_for_the_picture_in_its_region() {
     let nodes = [("look", "tap.picture", json!({})), ("left", "target.region", json!({ "x": 0.25, "y": 0.5 }))];
     for (cables, region) in [(&[][..], "all"), (&[("left.target", "look.region")], "rectangle 0.5×0.5 at 0.25,0.5")] {
         let program = run(&compile(&patch(&nodes, cables)), &mut Memory::default(), 0, 3);
-        assert_eq!((program.taps.len(), program.taps[0].measure), (1, Measure::Picture));
+        assert_eq!((program.taps.len(), &program.taps[0].measure), (1, &Measure::Picture));
         assert_eq!(program.taps[0].region.to_string(), region);
         assert_eq!(program.to_string(), format!("prompt \"\"\ntap picture of look, region {region}\n"));
     }

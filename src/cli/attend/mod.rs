@@ -1,30 +1,30 @@
-//! `bendrack attend`: attention maps of words as arrays for numpy.
+//! `bendrack attend`: attention maps, views from places, and neurons as arrays for other programs.
 
 mod arrays;
+mod subject;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bendrack_nodes::compile::plan::DENOISING_STEPS;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::program::region::Region;
-use bendrack_nodes::program::set::Set;
-use bendrack_nodes::program::target::{Passes, Selection, Target, words};
-use bendrack_nodes::program::{Fuse, Measure, Tap};
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
 use super::interrupt::Interrupt;
 use super::{Failure, models, read_patch, size};
 use crate::disk;
-use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
+use crate::engine::model::{FRAME_RATE, LATENT_FRAMES, TOKEN_PIXELS};
 use crate::engine::{Engine, ModelShape, Taps};
+use crate::files;
 use crate::media::Map;
 use crate::provenance::patch_sha256;
 use crate::terminal;
 use crate::wan::error::message;
-use arrays::{Npy, Number};
+use arrays::{Array, Format, Number};
+use subject::{Axes, Subject, probe_name};
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 3.0;
@@ -63,12 +63,24 @@ pub(super) struct Attend {
     /// Words, separated by commas [default: all words of the prompt].
     #[arg(long, value_delimiter = ',')]
     words: Vec<String>,
+    /// Words outside the prompt, separated by commas. They change no picture.
+    #[arg(long, value_delimiter = ',')]
+    concepts: Vec<String>,
+    /// Place of the picture, from which self-attention is measured: 0 to 1 from the left and from the top.
+    #[arg(long = "from", value_name = "X,Y", value_parser = place)]
+    places: Vec<[f64; 2]>,
+    /// Measure the mean activity of every feed-forward neuron, too.
+    #[arg(long)]
+    neurons: bool,
     /// Axes to average, separated by commas; the axis stays, with length 1.
     #[arg(long, value_enum, value_delimiter = ',')]
     fuse: Vec<Axis>,
     /// Order of the axes.
     #[arg(long, value_enum, default_value = "words")]
     layout: Layout,
+    /// Format of the arrays.
+    #[arg(long, value_enum, default_value = "npy")]
+    format: Format,
     /// Write numbers of 32 bits instead of 16.
     #[arg(long)]
     full: bool,
@@ -81,8 +93,8 @@ pub(super) struct Attend {
     /// Model: mini, a name from `bendrack models`, or the path of a folder.
     #[arg(long, default_value = "mini")]
     model: String,
-    /// Denoising steps of a chunk, instead of those of the model.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
+    /// Denoising steps of a chunk, instead of those of the patch or of the model.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
@@ -92,50 +104,62 @@ pub(super) struct Attend {
     quiet: bool,
 }
 
-/// The lengths of the axes.
-#[derive(Clone, Copy, Debug)]
-struct Axes {
-    frames: usize,
-    steps: usize,
-    layers: usize,
-    heads: usize,
-    rows: usize,
-    columns: usize,
-}
-
 impl Attend {
     pub(super) fn run(self) -> Result<(), Failure> {
         let interrupt = Interrupt::watch()?;
-        let mut engine = self.engine()?;
-        let (patch, words) = (self.patch()?, self.words(&mut engine)?);
+        let patch = self.patch()?;
+        let mut engine = self.engine(&patch)?;
+        let subjects = self.subjects(&mut engine)?;
         let axes = self.axes(&engine)?;
-        let mut arrays = self.arrays(&words, axes)?;
+        let mut arrays = self.arrays(&subjects, axes)?;
         if !self.quiet {
-            let bytes: usize = arrays.iter().map(|array| array.shape.iter().product::<usize>()).sum();
-            let bytes = HumanBytes((bytes * self.number().bytes()) as u64);
+            let bytes = HumanBytes(arrays.iter().map(Array::bytes).sum());
             let (count, folder) = (arrays.len(), self.output.display());
             terminal::print_error(format_args!("{folder}: {count} arrays, {bytes}"));
         }
-        engine.set_probes(probes(&words, axes).into());
+        let probes = subjects.iter().enumerate().flat_map(|(number, subject)| subject.probes(number, axes));
+        engine.set_probes(probes.collect());
         let mut done = 0;
-        while done < axes.frames && !interrupt.is_asked() {
-            let frames = engine.step(&[]).map_err(|error| Failure::Failed(message(&error)))?;
-            for frame in frames {
-                // The first picture of each latent frame brings its maps.
-                if frame.latent as usize == done && done < axes.frames {
-                    self.write(&mut arrays, &words, axes, done, &frame.probes)?;
-                    done += 1;
+        let mut problem = None;
+        while done < axes.frames && !interrupt.is_asked() && problem.is_none() {
+            match engine.step(&[]) {
+                Err(error) => problem = Some(message(&error)),
+                Ok(frames) => {
+                    for frame in frames {
+                        // The first picture of each latent frame brings its maps.
+                        if frame.latent as usize == done && done < axes.frames && problem.is_none() {
+                            let written = self.write(&mut arrays, &subjects, axes, done, &frame.probes);
+                            problem = written.err().map(|error| error.to_string());
+                            done += usize::from(problem.is_none());
+                        }
+                    }
                 }
             }
         }
-        let index = self.index(&engine, &patch, &words, Axes { frames: done, ..axes })?;
+        // An array of all frames keeps its length: what is missing is not a number.
+        if self.layout == Layout::Kiss {
+            for frame in done..axes.frames {
+                let written = self.write(&mut arrays, &subjects, axes, frame, &Taps::default());
+                problem = problem.or(written.err().map(|error| error.to_string()));
+            }
+        }
+        let index = self.index(&engine, &patch, &subjects, Axes { frames: done, ..axes })?;
+        let is_beyond = arrays.iter().any(Array::is_beyond);
         for array in arrays {
             let entries = if self.layout == Layout::Words { done } else { array.shape[0] };
             array.finish(entries).map_err(|error| Failure::Failed(error.to_string()))?;
         }
+        if is_beyond && !self.quiet {
+            terminal::print_error(format_args!(
+                "warning: numbers beyond 65,504 do not fit 16 bits and are infinite; --full writes 32 bits"
+            ));
+        }
         let path = self.output.join("index.json");
         disk::replace(&path, format!("{index:#}\n").as_bytes())
             .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        if let Some(problem) = problem {
+            return Err(Failure::Failed(format!("{problem}; {done} of {} latent frames are kept", axes.frames)));
+        }
         if done < axes.frames {
             return Err(Failure::Failed(format!("interrupted; {done} of {} latent frames are kept", axes.frames)));
         }
@@ -164,10 +188,9 @@ impl Attend {
         Ok(patch)
     }
 
-    fn engine(&self) -> Result<Engine, Failure> {
-        let patch = self.patch()?;
+    fn engine(&self, patch: &Patch) -> Result<Engine, Failure> {
         let path = self.patch.as_deref().unwrap_or(Path::new("--prompt"));
-        let plan = Arc::new(super::render::compile(&patch, path, self.quiet)?);
+        let plan = Arc::new(super::render::compile(patch, path, self.quiet)?);
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let mut model = models::open(&self.model).map_err(failed)?;
         model.steps = self.steps.map(|steps| steps as usize);
@@ -177,8 +200,8 @@ impl Attend {
         Ok(engine)
     }
 
-    /// The words, each once. Words that the prompt lacks are an error, which lists those that it has.
-    fn words(&self, engine: &mut Engine) -> Result<Vec<String>, Failure> {
+    /// The subjects: words, each once, and what else is asked for. Words that the prompt lacks are an error, which lists those that it has.
+    fn subjects(&self, engine: &mut Engine) -> Result<Vec<Subject>, Failure> {
         // One call ticks the patch, which has the prompt.
         engine.step(&[]).map_err(|error| Failure::Failed(message(&error)))?;
         let prompt = engine.program().prompt.clone();
@@ -187,21 +210,47 @@ impl Attend {
         engine.restart();
         let known: Vec<String> = prompt.tokens.words().into_iter().map(|word| word.text).collect();
         let mut seen = BTreeSet::new();
-        let wanted = if self.words.is_empty() { known.clone() } else { self.words.clone() };
-        let wanted: Vec<String> = wanted.into_iter().filter(|word| seen.insert(word.to_lowercase())).collect();
-        match wanted.iter().find(|word| prompt.tokens.positions(word).is_empty()) {
-            _ if wanted.is_empty() => Err(Failure::Failed("the prompt has no words; give --prompt".to_owned())),
-            None => Ok(wanted),
-            Some(word) => Err(Failure::Failed(format!(
-                "the prompt has no word {word:?} in its first chunk; it has {}",
-                known.join(", ")
-            ))),
+        let asks_for_others = !self.concepts.is_empty() || !self.places.is_empty() || self.neurons;
+        let wanted = match self.words.as_slice() {
+            [] if asks_for_others && self.layout == Layout::Words => Vec::new(),
+            [] => known.clone(),
+            words => words.to_vec(),
+        };
+        let words: Vec<String> = wanted.into_iter().filter(|word| seen.insert(word.to_lowercase())).collect();
+        if let Some(word) = words.iter().find(|word| prompt.tokens.positions(word).is_empty()) {
+            let known = known.join(", ");
+            return Err(Failure::Failed(format!(
+                "the prompt has no word {word:?} in its first chunk; it has {known}. --concepts measures words outside the prompt"
+            )));
+        }
+        for concept in &self.concepts {
+            let encoded = text.encode(concept).map_err(|error| Failure::Failed(message(&error)))?;
+            if encoded.tokens.words().is_empty() {
+                return Err(Failure::Usage(format!(
+                    "--concepts: {concept:?} has no word; give words, separated by commas"
+                )));
+            }
+        }
+        let words = words.into_iter().map(Subject::Word);
+        let concepts = self.concepts.iter().cloned().map(Subject::Concept);
+        let places = self.places.iter().copied().map(Subject::Place);
+        let neurons = self.neurons.then_some(Subject::Neurons);
+        let subjects: Vec<Subject> = words.chain(concepts).chain(places).chain(neurons).collect();
+        if subjects.is_empty() {
+            return Err(Failure::Failed("the prompt has no words; give --prompt".to_owned()));
+        }
+        match subjects.iter().find(|subject| self.layout == Layout::Kiss && !subject.is_word()) {
+            Some(other) => {
+                let kind = other.kind();
+                Err(Failure::Usage(format!("--layout kiss has words only, no {kind}; leave --layout out")))
+            }
+            None => Ok(subjects),
         }
     }
 
     fn axes(&self, engine: &Engine) -> Result<Axes, Failure> {
         let shape = engine.model().shape();
-        let Some(ModelShape { layers, steps, heads, .. }) = shape else {
+        let Some(shape) = shape else {
             return Err(Failure::Failed("the model makes whole clips; choose one that streams".to_owned()));
         };
         let seconds = self.seconds.unwrap_or(SECONDS);
@@ -213,19 +262,17 @@ impl Attend {
         let frames = (pictures - 1).div_ceil(LATENT_FRAMES) + 1;
         let of = |axis, length| if self.fuse.contains(&axis) { 1 } else { length };
         let (width, height) = engine.size();
-        let token = crate::engine::model::TOKEN_PIXELS;
-        Ok(Axes {
-            frames,
-            steps: of(Axis::Steps, steps),
-            layers: of(Axis::Layers, layers),
-            heads: of(Axis::Heads, heads),
-            rows: height / token,
-            columns: width / token,
-        })
+        let shape = ModelShape {
+            steps: of(Axis::Steps, shape.steps),
+            layers: of(Axis::Layers, shape.layers),
+            heads: of(Axis::Heads, shape.heads),
+            ..shape
+        };
+        Ok(Axes::new(shape, frames, (height / TOKEN_PIXELS, width / TOKEN_PIXELS)))
     }
 
     /// The arrays, in a new or empty folder.
-    fn arrays(&self, words: &[String], axes: Axes) -> Result<Vec<Npy>, Failure> {
+    fn arrays(&self, subjects: &[Subject], axes: Axes) -> Result<Vec<Array>, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", self.output.display()));
         fs::create_dir_all(&self.output).map_err(|error| failed(&error))?;
         if fs::read_dir(&self.output).map_err(|error| failed(&error))?.next().is_some() {
@@ -234,85 +281,112 @@ impl Attend {
                 self.output.display()
             )));
         }
-        let Axes { frames, steps, layers, heads, rows, columns } = axes;
         let create = |(name, shape): (String, Vec<usize>)| {
-            Npy::create(&self.output.join(name), &shape, self.number())
+            Array::create(&self.output.join(name), &shape, self.number(), self.format)
                 .map_err(|error| Failure::Failed(error.to_string()))
         };
         match self.layout {
             Layout::Words => {
-                let shape = vec![frames, steps, layers, heads, rows, columns];
-                let names = (0..words.len()).map(|index| file_of(words, index));
-                names.map(|name| create((name, shape.clone()))).collect()
+                let of = |(number, subject): (usize, &Subject)| (self.file(subject, number), subject.shape(axes));
+                subjects.iter().enumerate().map(of).map(create).collect()
             }
             Layout::Kiss => {
-                let shape = vec![layers, heads, frames * rows * columns, words.len()];
-                (0..steps).map(|step| create((format!("step_{step:02}.npy"), shape.clone()))).collect()
+                let Axes { frames, steps, layers, heads, rows, columns, .. } = axes;
+                let shape = vec![layers, heads, frames * rows * columns, subjects.len()];
+                (0..steps).map(|step| create((self.step_file(step), shape.clone()))).collect()
             }
         }
     }
 
-    /// Writes the maps of a latent frame.
+    /// The file of a subject.
+    fn file(&self, subject: &Subject, number: usize) -> String {
+        format!("{}.{}", subject.file_stem(number), self.format.ending())
+    }
+
+    /// The file of a denoising step.
+    fn step_file(&self, step: usize) -> String {
+        format!("step_{step:02}.{}", self.format.ending())
+    }
+
+    /// Writes the maps of a latent frame. What was not measured is not a number: a word that the prompt of the chunk lacks.
     fn write(
         &self,
-        arrays: &mut [Npy],
-        words: &[String],
+        arrays: &mut [Array],
+        subjects: &[Subject],
         axes: Axes,
         frame: usize,
         probes: &Taps,
-    ) -> Result<(), Failure> {
-        let Axes { frames, steps, layers, heads, rows, columns } = axes;
-        let (positions, empty) = (rows * columns, Map::default());
-        let map = |word, step, layer, head| {
-            let found = probes.get(&*name_of(word, step, layer, head));
-            found.filter(|map| map.values.len() == positions).unwrap_or(&empty)
+    ) -> files::Result<()> {
+        let empty = Map::default();
+        let map = |number, size: usize, cell| {
+            let found = probes.get(&*probe_name(number, cell));
+            found.filter(|map| map.values.len() == size).unwrap_or(&empty)
         };
         let value = |map: &Map, position: usize| map.values.get(position).copied().unwrap_or(f32::NAN);
-        let mut written = Ok(());
-        for (step, layer, head) in cells(axes) {
-            if self.layout == Layout::Words {
-                for (word, array) in arrays.iter_mut().enumerate() {
-                    let map = map(word, step, layer, head);
-                    let index = (((frame * steps + step) * layers + layer) * heads + head) * positions;
-                    written = written.and(array.write(index, (0..positions).map(|position| value(map, position))));
-                }
-            } else {
-                let maps: Vec<&Map> = (0..words.len()).map(|word| map(word, step, layer, head)).collect();
-                let index = ((layer * heads + head) * frames + frame) * positions * words.len();
-                let values = (0..positions).flat_map(|position| maps.iter().map(move |map| value(map, position)));
-                written = written.and(arrays[step].write(index, values));
+        if self.layout == Layout::Words {
+            for (number, (subject, array)) in subjects.iter().zip(arrays).enumerate() {
+                let size = subject.size(axes);
+                let values = subject.cells(axes).flat_map(|cell| {
+                    let map = map(number, size, cell);
+                    (0..size).map(move |position| value(map, position))
+                });
+                let count = subject.cells(axes).count() * size;
+                array.write(frame * count, values)?;
             }
+            return Ok(());
         }
-        written.map_err(|error| Failure::Failed(error.to_string()))
+        let Axes { frames, heads, rows, columns, .. } = axes;
+        let size = rows * columns;
+        for cell in subjects[0].cells(axes) {
+            let maps: Vec<&Map> = (0..subjects.len()).map(|number| map(number, size, cell)).collect();
+            let index = ((cell.layer * heads + cell.head) * frames + frame) * size * subjects.len();
+            let values = (0..size).flat_map(|position| maps.iter().map(move |map| value(map, position)));
+            arrays[cell.step].write(index, values)?;
+        }
+        Ok(())
     }
 
     /// The index of the arrays.
-    fn index(&self, engine: &Engine, patch: &Patch, words: &[String], axes: Axes) -> Result<Json, Failure> {
+    fn index(&self, engine: &Engine, patch: &Patch, subjects: &[Subject], axes: Axes) -> Result<Json, Failure> {
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let model = engine.model();
         let schedule = model.schedule().map_err(failed)?;
-        let Axes { frames, steps, layers, heads, rows, columns } = axes;
+        let Axes { frames, steps, rows, columns, .. } = axes;
         let arrays: Vec<Json> = match self.layout {
             Layout::Words => {
-                let shape = [frames, steps, layers, heads, rows, columns];
-                let of = |(index, word)| json!({ "file": file_of(words, index), "word": word, "shape": shape });
-                words.iter().enumerate().map(of).collect()
+                let of = |(number, subject): (usize, &Subject)| {
+                    let mut entry = json!({
+                        "file": self.file(subject, number),
+                        "kind": subject.kind(),
+                        "axes": subject.axis_names(),
+                        "shape": subject.shape(axes),
+                    });
+                    match subject {
+                        Subject::Word(word) | Subject::Concept(word) => entry["word"] = json!(word),
+                        Subject::Place(place) => entry["place"] = json!(place),
+                        Subject::Neurons => {}
+                    }
+                    entry
+                };
+                subjects.iter().enumerate().map(of).collect()
             }
             Layout::Kiss => {
-                let of = |step| json!({ "file": format!("step_{step:02}.npy"), "step": step, "words": words });
+                let words: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+                let axes = ["layer", "head", "frame x row x column", "word"];
+                let of = |step| json!({ "file": self.step_file(step), "step": step, "axes": axes, "words": words });
                 (0..steps).map(of).collect()
             }
-        };
-        let axes = match self.layout {
-            Layout::Words => ["frame", "step", "layer", "head", "row", "column"].as_slice(),
-            Layout::Kiss => &["layer", "head", "frame x row x column", "word"],
         };
         let (width, height) = engine.size();
         Ok(json!({
             "bendrack-attention": 1,
             "bendrack": env!("CARGO_PKG_VERSION"),
-            "measure": "cross-attention of each position to the tokens of a word, after the softmax, after the bends",
-            "axes": axes,
+            "measures": {
+                "word": "cross-attention of each position to the tokens of a word, after the softmax, after the bends",
+                "concept": "share that a word outside the prompt would have in cross-attention, before the bends of the map",
+                "place": "self-attention of a place to each position, summed over the visible latent frames",
+                "neurons": "mean absolute activation of each feed-forward neuron, after the bends",
+            },
             "fused": self.fuse.iter().map(|axis| format!("{axis:?}").to_lowercase()).collect::<Vec<_>>(),
             "dtype": self.number().name(),
             "latent_frames": frames,
@@ -330,46 +404,9 @@ impl Attend {
     }
 }
 
-/// Every step, layer and head.
-fn cells(axes: Axes) -> impl Iterator<Item = (usize, usize, usize)> {
-    let Axes { steps, layers, heads, .. } = axes;
-    (0..steps).flat_map(move |step| (0..layers).flat_map(move |layer| (0..heads).map(move |head| (step, layer, head))))
-}
-
-/// The name of a probe.
-fn name_of(word: usize, step: usize, layer: usize, head: usize) -> String {
-    format!("{word}.{step}.{layer}.{head}")
-}
-
-/// The file of a word: its letters and digits, and its number.
-fn file_of(words: &[String], index: usize) -> String {
-    let letters: String = words[index].chars().map(|it| if it.is_alphanumeric() { it } else { '_' }).collect();
-    format!("{index:02}_{}.npy", letters.chars().take(40).collect::<String>())
-}
-
-/// A probe for each word, step, layer and head. An axis of length 1 is measured as a whole.
-fn probes(list: &[String], axes: Axes) -> Vec<Tap> {
-    let part = |length: usize, at: usize| if length == 1 { Set::ALL } else { Set::range(at, at) };
-    let mut taps = Vec::new();
-    for (word, text) in list.iter().enumerate() {
-        for (step, layer, head) in cells(axes) {
-            let target = Target {
-                words: words(&text.replace(',', " ")),
-                steps: part(axes.steps, step),
-                layers: part(axes.layers, layer),
-                heads: part(axes.heads, head),
-                pass: Passes::Denoise,
-                ..Target::default()
-            };
-            taps.push(Tap {
-                node: name_of(word, step, layer, head).into(),
-                measure: Measure::CrossMap,
-                target: Arc::new(Selection::from(target)),
-                fuse: Fuse::Mean,
-                threshold: 0.5,
-                region: Region::default(),
-            });
-        }
-    }
-    taps
+/// A place: two numbers from 0 to 1.
+fn place(text: &str) -> Result<[f64; 2], String> {
+    let number = |part: &str| part.trim().parse().ok().filter(|number: &f64| (0.0..=1.0).contains(number));
+    let place = text.split_once(',').and_then(|(x, y)| Some([number(x)?, number(y)?]));
+    place.ok_or_else(|| "give two numbers from 0 to 1, such as 0.5,0.25".to_owned())
 }

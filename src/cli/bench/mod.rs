@@ -1,10 +1,12 @@
 //! `bendrack bench`: quality and cost of a model, on this machine.
 
+mod cache;
 mod latency;
 mod report;
 
 use std::path::{Path, PathBuf};
 
+use bendrack_nodes::compile::plan::DENOISING_STEPS;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,6 +40,8 @@ pub(super) struct Bench {
 enum What {
     /// Measures the small model: size, speed, time to the first picture, agreement with prompts.
     Mini(Mini),
+    /// Measures cache policies: how soon the video answers to a step of a bend, and how much it breaks.
+    Cache(cache::Cache),
     /// Measures the latency of live play: from a touch to the first picture that it changes.
     Latency(latency::Latency),
 }
@@ -57,7 +61,7 @@ struct Mini {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     rollout: Option<f64>,
     /// Denoising steps of a chunk, instead of the model's four. The targets apply to four.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
     /// Print the figures as JSON.
     #[arg(long)]
@@ -69,6 +73,7 @@ impl Bench {
         match self.what {
             What::Mini(mini) => mini.run(),
             What::Latency(latency) => latency.run(),
+            What::Cache(cache) => cache.run(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bendrack_nodes::LIBRARY;
-use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::compile::plan::{DENOISING_STEPS, Plan};
 use bendrack_nodes::patch::Patch;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -70,8 +70,8 @@ pub(super) struct Render {
     /// Model: mini, a name from `bendrack models`, or the path of a folder [default: mini, or that of the take].
     #[arg(long)]
     pub(super) model: Option<String>,
-    /// Denoising steps of a chunk, instead of those of the model.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100))]
+    /// Denoising steps of a chunk, instead of those of the patch or of the model.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
     /// Recall this snapshot of the patch, before --set.
     #[arg(long, value_name = "NAME")]
@@ -284,7 +284,7 @@ impl Render {
             size: [size.0, size.1],
             zoom: engine.zoom(),
             exact: engine.is_exact(),
-            steps: model.steps,
+            steps: self.steps.map(|steps| steps as usize),
             take,
             frames: 0,
             frame_rate: FRAME_RATE,

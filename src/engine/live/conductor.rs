@@ -37,6 +37,8 @@ pub(super) struct Conductor<J> {
     /// The pictures shown at the latest entry of a checksum.
     checked: u64,
     touches: Touches,
+    /// The denoising steps of the status, if they are not those of the model.
+    steps: Option<usize>,
     /// The video without bends, during a comparison.
     twin: Option<Twin>,
     /// The take that is played back.
@@ -57,6 +59,7 @@ impl<J: Journal> Conductor<J> {
             drained: now,
             checked: 0,
             touches: Touches::default(),
+            steps: None,
             twin: None,
             replaying: None,
         }
@@ -70,6 +73,7 @@ impl<J: Journal> Conductor<J> {
             state.patch_given = None;
             state.status.model = self.session.engine().model().shape();
         }
+        self.steps = self.session.engine().model().steps;
         if self.shared.state().patch.is_none() {
             let Video { patch, plan, .. } = self.session.video();
             self.shared.inbox.know(patch, plan);
@@ -89,9 +93,19 @@ impl<J: Journal> Conductor<J> {
         }
     }
 
+    /// Follows a change of the number of denoising steps: the shape for the window, and the time of a make.
+    fn follow_steps(&mut self) {
+        let steps = self.session.engine().model().steps;
+        if std::mem::replace(&mut self.steps, steps) != steps {
+            self.shared.state().status.model = self.session.engine().model().shape();
+            self.pace.forget_makes();
+        }
+    }
+
     /// Does the next thing. None when the engine stops.
     fn turn(&mut self) -> Result<Option<()>, String> {
         let Some(()) = self.apply()? else { return Ok(None) };
+        self.follow_steps();
         self.begin_replay();
         if self.replaying.is_some() {
             return self.replay().map(Some);
@@ -282,7 +296,8 @@ impl<J: Journal> Conductor<J> {
         let Some(on) = self.shared.state().compare.take() else { return false };
         self.shared.state().comparison = on.then(Comparison::default);
         let engine = self.session.engine();
-        self.twin = on.then(|| Twin::start(&self.shared, engine.model().clone(), engine.size(), &self.session.video()));
+        self.twin =
+            on.then(|| Twin::start(&self.shared, engine.model_as_given(), engine.size(), &self.session.video()));
         on && self.replaying.is_none()
     }
 

@@ -4,16 +4,21 @@ use eframe::egui::{Button, CentralPanel, Frame, Panel, RichText, Slider, Ui, Wid
 
 use super::App;
 use super::command::Command;
+use super::recording::{RecordingState, record_dot};
 use crate::ui::panels::perform::perform_ui;
 use crate::ui::panels::preview::preview_ui;
 use crate::ui::panels::words::words_ui;
 use crate::ui::theme;
+use crate::ui::widgets::clock;
 use crate::ui::workspace::Workspace;
 
 /// The width of the controls.
 const WIDTH: f32 = 360.0;
 /// The height of the buttons that save a show.
 const BUTTON: f32 = 48.0;
+
+/// A button that saves a show: its text, whether it is on, its command, its hint.
+type SafetyButton<'a> = (&'a str, bool, Command, &'a str);
 
 impl App {
     /// Shows perform mode in the whole window.
@@ -49,21 +54,30 @@ impl App {
         ui.add_space(theme::UNIT);
         let master = self.workspace.editor.document.patch.engine.master;
         let mut depth = master;
-        ui.spacing_mut().slider_width = ui.available_width() - 72.0;
+        ui.spacing_mut().slider_width = ui.available_width() - 88.0;
         ui.horizontal(|ui| {
             let slider = ui.add(Slider::new(&mut depth, 0.0..=1.0).show_value(false).trailing_fill(true));
             slider.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "master depth"));
             let colour = if master < 1.0 { theme::warning() } else { theme::weak() };
-            ui.label(RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::SMALL).color(colour));
+            ui.label(RichText::new(format!("bends {:.0} %", 100.0 * depth)).size(theme::BODY).color(colour));
             if slider.changed() {
                 self.set_master(depth);
             }
         });
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 4.0;
-            let size = vec2((ui.available_width() - 3.0 * 4.0) / 4.0, BUTTON);
-            let lights = self.stage.lights();
-            for (text, is_on, of, key) in [
+        let lights = self.stage.lights();
+        let state = self.recordings.state();
+        let (recording, record) = match &state {
+            RecordingState::Off => ("Record".to_owned(), "Records the video to a file. Ctrl+R"),
+            RecordingState::On { secs, is_paused: false, .. } => (clock(*secs), "Stops the recording. Ctrl+R"),
+            RecordingState::On { secs, .. } => (
+                clock(*secs),
+                "Stops the recording, which is paused: output.record is off, or a take is played back. Ctrl+R",
+            ),
+            RecordingState::Ending => ("saving".to_owned(), "Completing the video…"),
+        };
+        let is_recording = matches!(state, RecordingState::On { .. });
+        let rows: [&[SafetyButton<'_>]; 2] = [
+            &[
                 (
                     "Panic",
                     false,
@@ -72,17 +86,37 @@ impl App {
                 ),
                 ("Freeze", lights.is_frozen, Command::ToggleFreeze, "Holds the picture. Ctrl+F"),
                 ("Blackout", lights.is_black, Command::ToggleBlackout, "Preview and output are black. Ctrl+B"),
+            ],
+            &[
+                (&recording, is_recording, Command::ToggleRecording, record),
                 ("Output", lights.is_output, Command::ToggleOutput, "A window with the picture alone. Ctrl+U"),
-            ] {
-                let text = RichText::new(text).color(if is_on { theme::warning() } else { theme::text() });
-                if ui.add(Button::new(text).selected(is_on).min_size(size)).on_hover_text(key).clicked() {
-                    command = Some(of);
+                ("Edit", false, Command::TogglePerform, "Leaves perform mode for the patch. Ctrl+E"),
+            ],
+        ];
+        for row in rows {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 4.0;
+                let size = vec2((ui.available_width() - 2.0 * 4.0) / 3.0, BUTTON);
+                for (text, is_on, of, hint) in row {
+                    let is_record = *of == Command::ToggleRecording;
+                    let colour = match (is_on, is_record) {
+                        (true, true) if matches!(state, RecordingState::On { is_paused: true, .. }) => theme::warning(),
+                        (true, true) => theme::error(),
+                        (true, false) => theme::warning(),
+                        (false, _) => theme::text(),
+                    };
+                    let text = RichText::new(*text).size(theme::LARGE).color(colour);
+                    let is_free = !is_record || state != RecordingState::Ending;
+                    let button = ui.add_enabled(is_free, Button::new(text).selected(*is_on).min_size(size));
+                    let button = button.on_hover_text(*hint);
+                    if is_record {
+                        record_dot(ui, button.rect.left_center() + vec2(14.0, 0.0), 7.0, &state);
+                    }
+                    if button.clicked() {
+                        command = Some(*of);
+                    }
                 }
-            }
-        });
-        let leave = Button::new(RichText::new("Edit the patch").size(theme::SMALL)).frame_when_inactive(false);
-        if ui.add(leave).on_hover_text("Leaves perform mode. Ctrl+E").clicked() {
-            command = Some(Command::TogglePerform);
+            });
         }
         command
     }

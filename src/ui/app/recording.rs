@@ -1,7 +1,7 @@
 //! Recordings: their interface to the window, their button and their key.
 
 use bendrack_nodes::patch::Patch;
-use eframe::egui::{Button, Event, Key, Modifiers, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use eframe::egui::{Button, Event, Key, Modifiers, Pos2, RichText, Sense, Stroke, Ui, WidgetInfo, WidgetType, vec2};
 
 use super::App;
 use super::command::Command;
@@ -120,6 +120,17 @@ pub struct RecordingBar<'a> {
     pub remote: Option<&'a ControlName>,
 }
 
+/// The dot of a recording: a ring, filled while one runs.
+pub fn record_dot(ui: &Ui, at: Pos2, radius: f32, state: &RecordingState) {
+    let painter = ui.painter();
+    painter.circle_stroke(at, radius - 0.75, Stroke::new(1.5, theme::error()));
+    match state {
+        RecordingState::On { is_paused: false, .. } => painter.circle_filled(at, radius - 2.5, theme::error()),
+        RecordingState::On { .. } => painter.circle_filled(at, radius - 2.5, theme::warning()),
+        RecordingState::Off | RecordingState::Ending => return,
+    };
+}
+
 /// Shows the button and its menu. Returns the command of a click.
 pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> {
     let RecordingBar { state, parts, last, remote } = bar;
@@ -149,9 +160,8 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
     let mut command = None;
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let (dot, _) = ui.allocate_exact_size(vec2(10.0, 16.0), Sense::hover());
-        let is_on = matches!(state, RecordingState::On { .. });
-        ui.painter().circle_filled(dot.center(), if is_on { 5.0 } else { 4.0 }, theme::error());
+        let (dot, _) = ui.allocate_exact_size(vec2(14.0, 16.0), Sense::hover());
+        record_dot(ui, dot.center(), 6.0, state);
         let button = Button::new(RichText::new(&text).color(colour)).frame_when_inactive(false);
         let button = ui.add_enabled(**state != RecordingState::Ending, button);
         let label = match state {

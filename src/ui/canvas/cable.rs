@@ -74,6 +74,17 @@ impl DrawnCable {
         ])
     }
 
+    /// A faint copy of a cable that runs backwards, for above the nodes that it crosses.
+    pub fn backward_shape(&self, workspace: &Workspace) -> Option<Shape> {
+        let [from, .., to] = self.points;
+        if to.x >= from.x || self.mute {
+            return None;
+        }
+        let width = theme::CABLE * workspace.frame.zoom.max(0.5);
+        let stroke = Stroke::new(width, theme::kind_colours(self.kind).0.gamma_multiply(0.4));
+        Some(CubicBezierShape::from_points_stroke(self.points, false, Color32::TRANSPARENT, stroke).into())
+    }
+
     /// The shape of a muted cable: dashes.
     fn dashed(&self, width: f32, colour: Color32, zoom: f32) -> Shape {
         let (dash, gap) = theme::DASH;

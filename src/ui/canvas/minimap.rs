@@ -9,6 +9,8 @@ use crate::ui::workspace::Workspace;
 
 /// The largest size of the map.
 const SIZE: Vec2 = vec2(168.0, 112.0);
+/// The largest share of the canvas that the map covers, along each side.
+const MOST_SHARE: f32 = 0.22;
 
 /// Shows the minimap. A click or a drag moves the view there.
 pub(in crate::ui) fn minimap_ui(ui: &Ui, canvas: &mut Canvas, workspace: &Workspace) {
@@ -29,19 +31,14 @@ pub(in crate::ui) fn minimap_ui(ui: &Ui, canvas: &mut Canvas, workspace: &Worksp
         return;
     }
     let whole = all.union(seen);
-    let scale = (SIZE.x / whole.width()).min(SIZE.y / whole.height());
+    let most = SIZE.min(view.size() * MOST_SHARE);
+    let scale = (most.x / whole.width()).min(most.y / whole.height());
     let size = whole.size() * scale;
     let map = Rect::from_min_size(view.right_bottom() - size - Vec2::splat(2.0 * theme::UNIT), size);
     let response = ui.interact(map, Id::new("minimap"), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, "minimap"));
     let to_map = |rect: Rect| Rect::from_min_size(map.min + (rect.min - whole.min) * scale, rect.size() * scale);
-    ui.painter().rect(
-        map.expand(4.0),
-        4.0,
-        theme::panel().gamma_multiply(0.9),
-        Stroke::new(1.0, theme::line()),
-        StrokeKind::Inside,
-    );
+    ui.painter().rect(map.expand(4.0), 4.0, theme::panel(), Stroke::new(1.0, theme::line()), StrokeKind::Inside);
     for (id, rect) in places {
         let kind = patch.nodes.get(id).and_then(|node| def_of(&node.kind));
         let colour = kind.map_or(theme::weak(), |def| theme::family_colour(def.family()));

@@ -52,6 +52,34 @@ use selection::{move_nodes, select};
 use view::{frame_nodes, lay_out_new, paint_background, wheel};
 use wiring::{cables_ui, hovered_cable, plug, port_hint_ui};
 
+/// The fit of the view to the whole patch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Fit {
+    /// The next frame fits the view.
+    #[default]
+    Due,
+    /// The view was fitted.
+    Shown(FittedView),
+}
+
+/// A view and the size of the canvas that it fits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct FittedView {
+    size: Vec2,
+    pan: Vec2,
+    zoom: f32,
+}
+
+impl Fit {
+    /// True for a new patch, and if a panel changed the size of the canvas while the view was the fitted one.
+    fn is_due(self, view: FittedView) -> bool {
+        match self {
+            Self::Due => true,
+            Self::Shown(shown) => shown.size != view.size && FittedView { size: view.size, ..shown } == view,
+        }
+    }
+}
+
 /// The state of the canvas between frames.
 #[derive(Default)]
 pub struct Canvas {
@@ -64,8 +92,8 @@ pub struct Canvas {
     /// Number of the visit that the canvas shows, see
     /// [`Location::visits`](crate::ui::workspace::editor::Location::visits).
     visits: u64,
-    /// True once the view fits the patch. A new patch is fitted first.
-    fitted: bool,
+    /// The view that fits the patch, until a hand moves it. A new patch is fitted first.
+    fit: Fit,
     /// True if the pending cable was unplugged from an input.
     pub(in crate::ui) unplugged: bool,
     /// The pending cable of a dot, which the crate does not know.
@@ -92,7 +120,7 @@ pub struct Canvas {
 impl Canvas {
     /// Fits the whole patch into the view at the next frame.
     pub fn fit(&mut self) {
-        self.fitted = false;
+        self.fit = Fit::Due;
     }
 
     /// Closes the palette, the list, the menu, and the cut under way.
@@ -145,12 +173,13 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     lay_out_new(workspace);
     if canvas.visits != workspace.editor.location.visits {
         canvas.visits = workspace.editor.location.visits;
-        canvas.fitted = false;
+        canvas.fit = Fit::Due;
     }
-    if !canvas.fitted {
-        canvas.fitted = true;
+    let view = FittedView { size: rect.size(), pan: canvas.pan, zoom: workspace.frame.zoom };
+    if canvas.fit.is_due(view) {
         let all = workspace.editor.patch().nodes.keys().cloned().collect();
         frame_nodes(canvas, workspace, &all);
+        canvas.fit = Fit::Shown(FittedView { pan: canvas.pan, zoom: workspace.frame.zoom, ..view });
     }
     wheel(ui, canvas, workspace, rect);
     paint_background(ui, rect, canvas.pan, workspace.frame.zoom);
@@ -168,6 +197,7 @@ pub fn canvas_ui(ui: &mut Ui, canvas: &mut Canvas, workspace: &mut Workspace) {
     let is_lit = |i: usize, cable: &DrawnCable| hovered == Some(i) || canvas.insert.as_ref() == Some(&cable.to);
     let shapes = cables.iter().enumerate().map(|(i, cable)| cable.shape(workspace, is_lit(i, cable)));
     ui.painter().set(response.beneath, Shape::Vec(shapes.collect()));
+    ui.painter().extend(cables.iter().filter_map(|cable| cable.backward_shape(workspace)));
     cables_ui(ui, canvas, workspace, hovered.map(|i| &cables[i]));
     port_hint_ui(ui, canvas, workspace);
     link_ui(ui, canvas, workspace);

@@ -222,6 +222,8 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
     let title = def.title.to_lowercase();
     let name = def.name.rsplit('.').next().unwrap_or(def.name);
     let names = [title.as_str(), name, def.name];
+    // Letters within the name of a family are no hit: “ro” in `control.knob`.
+    let shown = if query.contains('.') { &names[..] } else { &names[..2] };
     let words = |text: &str| {
         text.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).any(|word| word.starts_with(query))
     };
@@ -239,13 +241,13 @@ fn score(def: &NodeDef, query: &str) -> Option<u32> {
         Some(5)
     } else if words(def.name) {
         Some(4)
-    } else if names.iter().any(|name| name.contains(query))
+    } else if shown.iter().any(|name| name.contains(query))
         || query.len() >= 3 && words_for(def.name).any(|word| word.starts_with(query))
     {
         Some(3)
     } else if words(def.about) {
         Some(2)
-    } else if in_order(&title, query) || in_order(def.name, query) {
+    } else if shown.iter().any(|name| in_order(name, query)) {
         Some(1)
     } else {
         None
@@ -298,6 +300,9 @@ mod tests {
             assert_eq!(top(query), name, "{query}");
         }
         assert!(find("xyzzy", None).is_empty());
+        let of_family = |query| find(query, None).into_iter().filter(|def| def.name.starts_with("control.")).count();
+        assert_eq!(of_family("ntro"), 0, "letters within the name of a family");
+        assert!(of_family("contr") > 2 && of_family("control.") > 2, "its beginning");
         // Words of other programs, and what testers searched in vain.
         for (query, name) in [
             ("sine", "modulate.lfo"),

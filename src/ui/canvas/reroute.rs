@@ -7,9 +7,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::node::def::{Input, Output, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, LevelEdit, Node, Patch, Port};
-use eframe::egui::{
-    Color32, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2,
-};
+use eframe::egui::{CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::canvas::face::face_of;
 use crate::ui::canvas::selection::drag_nodes;
@@ -88,7 +86,7 @@ fn paint(ui: &Ui, workspace: &Workspace, id: &str, kind: Kind, rect: Rect, dull:
     ui.painter().line_segment([at - half, at + half], line);
     let over = ui.rect_contains_pointer(rect);
     let fill = if over {
-        Color32::WHITE
+        theme::bright()
     } else if dull {
         dim
     } else {

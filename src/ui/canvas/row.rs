@@ -8,7 +8,7 @@ use bendrack_nodes::input::ControlName;
 use bendrack_nodes::node::def::{DefaultValue, Input, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Patch, Port};
-use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, Sense, TextEdit, Ui, Vec2, pos2, vec2};
+use eframe::egui::{self, Align2, ComboBox, Id, Pos2, Rect, RichText, Sense, TextEdit, Ui, Vec2, pos2, vec2};
 use serde_json::json;
 
 use crate::ui::canvas::face::{covers_rows, face_of, is_bare};
@@ -351,16 +351,27 @@ pub fn choice_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, re
     ui.spacing_mut().interact_size.y = rect.height();
     ui.spacing_mut().button_padding.y = 0.0;
     let words = |choice: &str| choice.replace('_', " ");
-    let combo = ComboBox::from_id_salt((id, name)).width(rect.width()).selected_text(words(input.choices[now]));
-    combo.truncate().show_ui(&mut ui, |ui| {
+    let written = workspace.editor.param(id, name).and_then(|value| value.as_str());
+    let unknown = written.filter(|written| !input.choices.contains(written)).map(str::to_owned);
+    let shown = match &unknown {
+        Some(unknown) => RichText::new(words(unknown)).color(theme::warning()),
+        None => RichText::new(words(input.choices[now])),
+    };
+    let combo = ComboBox::from_id_salt((id, name)).width(rect.width()).selected_text(shown);
+    let combo = combo.truncate().show_ui(&mut ui, |ui| {
         ui.style_mut().override_font_id = Some(theme::proportional(theme::BODY));
         for (i, choice) in input.choices.iter().enumerate() {
-            if ui.selectable_label(i == now, words(choice)).clicked() && i != now {
+            let is_on = i == now && unknown.is_none();
+            if ui.selectable_label(is_on, words(choice)).clicked() && !is_on {
                 workspace.editor.set(id, name, json!(choice));
                 workspace.editor.document.end_gesture();
             }
         }
     });
+    if let Some(unknown) = unknown {
+        let now = words(input.choices[now]);
+        combo.response.on_hover_text(format!("“{unknown}” is not a choice; {now} is used."));
+    }
 }
 
 fn gate_row_ui(ui: &mut Ui, workspace: &mut Workspace, field: InputRef<'_>, rect: Rect, wired: bool) {

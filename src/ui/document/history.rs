@@ -384,6 +384,7 @@ mod tests {
     fn edit(kind: u8, a: u8, b: u8, x: f64) -> Edit {
         match kind % 13 {
             9 => Edit::SetSeed { seed: u64::from(a) },
+            10 if b.is_multiple_of(2) => Edit::SetSteps { steps: (a > 0).then_some(u64::from(a)) },
             10 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
             11 if b.is_multiple_of(7) => {
                 let definition = (!a.is_multiple_of(5)).then(Box::<Definition>::default);

@@ -1,4 +1,4 @@
-//! The patches that come with bendrack: the examples, and a help patch for each node.
+//! The patches that come with bendrack: the examples, the works, and a help patch for each node.
 
 use std::sync::OnceLock;
 
@@ -9,6 +9,8 @@ use include_dir::{Dir, include_dir};
 use super::def_of;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/patches");
+/// The folder of the works.
+const WORKS: &str = "works";
 /// The folder of the help patches.
 const HELP: &str = "help";
 
@@ -20,7 +22,7 @@ pub struct Bundled {
     pub about: String,
     /// The tags, then the title of the family of a help patch.
     pub tags: Vec<String>,
-    /// The node of a help patch; none for an example.
+    /// The node of a help patch; none for an example or a work.
     pub node: Option<&'static NodeDef>,
     /// The name of the file, without its folder.
     pub file: &'static str,
@@ -45,12 +47,12 @@ impl Bundled {
     }
 }
 
-/// All patches: the examples, then the help patches, each in the order of their files. `assets/thumbnails.png` has the same order.
+/// All patches: the examples, the works, then the help patches, each in the order of their files. `assets/thumbnails.png` has the same order.
 pub fn all() -> &'static [Bundled] {
     static ALL: OnceLock<Vec<Bundled>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let help = FILES.get_dir(HELP).into_iter().flat_map(Dir::files);
-        FILES.files().chain(help).filter_map(bundled).collect()
+        let folder = |name| FILES.get_dir(name).into_iter().flat_map(Dir::files);
+        FILES.files().chain(folder(WORKS)).chain(folder(HELP)).filter_map(bundled).collect()
     })
 }
 
@@ -96,8 +98,12 @@ mod tests {
 
     #[test]
     fn every_example_and_every_node_has_a_titled_patch() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("patches");
-        let files = std::fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count();
+        let count = |name: &str| {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+            std::fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
+        };
+        let (examples, works) = (count("patches"), count("patches/works"));
+        let files = examples + works;
         assert_eq!(all().iter().filter(|patch| patch.node.is_none()).count(), files);
         assert_eq!(all().iter().filter(|patch| patch.node.is_some()).count(), LIBRARY.len());
         for patch in all() {
@@ -106,7 +112,9 @@ mod tests {
         }
         assert!(LIBRARY.iter().all(|def| all()[help_of(def.name).unwrap()].node.unwrap().name == def.name));
         assert!(
-            all()[..files].is_sorted_by_key(|patch| patch.file) && all()[files..].is_sorted_by_key(|patch| patch.file)
+            [&all()[..examples], &all()[examples..files], &all()[files..]]
+                .iter()
+                .all(|part| part.is_sorted_by_key(|patch| patch.file))
         );
     }
 

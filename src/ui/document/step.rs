@@ -66,6 +66,7 @@ pub(super) fn affects_plan(edit: &Edit) -> bool {
         Edit::SetSeed { .. }
         | Edit::SetTempo { .. }
         | Edit::SetMaster { .. }
+        | Edit::SetSteps { .. }
         | Edit::SetMaps { .. }
         | Edit::SetDefinition { .. } => true,
         Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } | Edit::SetStage { .. } => false,
@@ -96,6 +97,7 @@ pub(super) enum Target<'e> {
     Seed,
     Tempo,
     Master,
+    Steps,
     Meta,
     Frames,
     Snapshots,
@@ -125,6 +127,7 @@ impl<'e> Target<'e> {
             Edit::SetSeed { .. } => Some(Self::Seed),
             Edit::SetTempo { .. } => Some(Self::Tempo),
             Edit::SetMaster { .. } => Some(Self::Master),
+            Edit::SetSteps { .. } => Some(Self::Steps),
             Edit::SetMeta { .. } => Some(Self::Meta),
             Edit::SetFrames { .. } => Some(Self::Frames),
             Edit::SetSnapshots { .. } => Some(Self::Snapshots),

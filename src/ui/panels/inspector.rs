@@ -146,7 +146,9 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         layer_grid_ui(ui, workspace, Some(id));
         spectrum_ui(ui, workspace, id);
     }
-    let (inputs, outputs) = ports(&patch, id);
+    let (mut inputs, outputs) = ports(&patch, id);
+    // What a hand changes comes before what only a cable brings.
+    inputs.sort_by_key(|(_, kind)| !matches!(kind, Kind::Number | Kind::Gate | Kind::Text));
     for (name, _) in &inputs {
         if let Some(input) = input_of(&patch, id, name) {
             ui.separator();

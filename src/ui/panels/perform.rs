@@ -18,7 +18,7 @@ use crate::ui::workspace::Workspace;
 /// The height of a pad.
 const PAD: f32 = 56.0;
 /// The size of a macro.
-const MACRO: Vec2 = vec2(104.0, 128.0);
+const MACRO: Vec2 = vec2(104.0, 144.0);
 /// The size of the knob of a macro.
 const KNOB: f32 = 56.0;
 
@@ -32,7 +32,7 @@ pub fn perform_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let macros = workspace.editor.document.patch.stage.macros.clone();
     if macros.is_empty() {
         let text = "No knobs yet: right-click a knob on the canvas and choose “Show in perform mode”.";
-        ui.label(RichText::new(text).size(theme::SMALL).color(theme::weak()));
+        ui.label(RichText::new(text).color(theme::weak()));
     }
     ScrollArea::vertical().show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
@@ -64,9 +64,9 @@ fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port) {
             colour,
         );
     };
-    line(12.0, title, theme::SMALL, theme::weak());
-    line(rect.height() - 12.0, port.port.replace('_', " "), theme::BODY, theme::text());
-    let middle = rect.center() - vec2(0.0, 8.0);
+    line(13.0, title, theme::BODY, theme::weak());
+    line(rect.height() - 14.0, port.port.replace('_', " "), theme::LARGE, theme::text());
+    let middle = rect.center() - vec2(0.0, 10.0);
     let label = format!("macro {port}");
     match input.kind {
         Kind::Number if !input.choices.is_empty() => {
@@ -83,8 +83,8 @@ fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port) {
             if let Some(turn) = knob_ui(ui, field.widget("macro"), place, &knob).1 {
                 workspace.editor.turn(&port.node, &port.port, turn);
             }
-            let value = Rect::from_center_size(middle + vec2(0.0, 38.0), vec2(rect.width() - 16.0, 18.0));
-            if let Some(turn) = value_ui(ui, field.widget("macro value"), value, input, base, theme::BODY) {
+            let value = Rect::from_center_size(middle + vec2(0.0, 38.0), vec2(rect.width() - 16.0, 20.0));
+            if let Some(turn) = value_ui(ui, field.widget("macro value"), value, input, base, theme::LARGE) {
                 workspace.editor.turn(&port.node, &port.port, turn);
             }
         }

@@ -195,7 +195,17 @@ fn message(ui: &Ui, rect: Rect, title: &str, text: &str) {
 }
 
 /// The chips of the comparison, or one chip for each tap, of which a click overlays the map, and the chip of the look.
+///
+/// Over the large picture, they and the pointer vanish while the pointer rests.
 fn chips_ui(ui: &mut Ui, preview: &mut Preview, workspace: &Workspace, rect: Rect) {
+    if preview.large {
+        let rest = ui.input(|i| i.pointer.time_since_last_movement());
+        if rest > theme::REST_SECS {
+            ui.ctx().set_cursor_icon(CursorIcon::None);
+            return;
+        }
+        ui.ctx().request_repaint_after_secs(theme::REST_SECS - rest);
+    }
     let mut at = rect.min + vec2(theme::UNIT, theme::UNIT);
     let on = preview.compare.is_some();
     let hint = "Compare with the video without bends, at the same seed. Both begin again.";

@@ -147,7 +147,7 @@ fn recovered_ui(ui: &mut Ui, recovered: &str) -> Option<StatusChoice> {
 pub fn light_colour(light: &Light) -> egui::Color32 {
     let is_new = light.last_message.as_ref().is_some_and(|last| last.secs_ago < theme::LIGHT_SECS);
     match light.colour {
-        Colour::Green if is_new => egui::Color32::WHITE,
+        Colour::Green if is_new => theme::bright(),
         Colour::Green => theme::good(),
         Colour::Yellow => theme::warning(),
         Colour::Red => theme::error(),

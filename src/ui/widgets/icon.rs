@@ -11,7 +11,7 @@ use crate::ui::theme;
 pub enum Icon {
     /// Two bars: the picture is held.
     Freeze,
-    /// A filled square: black.
+    /// A picture that is crossed out: black.
     Blackout,
     /// A triangle with a mark.
     Panic,
@@ -34,9 +34,15 @@ impl Icon {
             Self::Freeze => [0.2, 0.6]
                 .map(|x| Shape::rect_filled(boxed(at(x, 0.12), at(x + 0.22, 0.88)), CornerRadius::same(1), colour))
                 .into(),
-            Self::Blackout => {
-                vec![Shape::rect_filled(boxed(at(0.12, 0.12), at(0.88, 0.88)), CornerRadius::same(2), colour)]
-            }
+            Self::Blackout => vec![
+                Shape::rect_stroke(
+                    boxed(at(0.05, 0.16), at(0.95, 0.84)),
+                    CornerRadius::same(2),
+                    stroke,
+                    StrokeKind::Middle,
+                ),
+                Shape::line_segment([at(0.08, 0.94), at(0.92, 0.06)], stroke),
+            ],
             Self::Panic => vec![
                 Shape::convex_polygon(
                     vec![at(0.5, 0.06), at(0.98, 0.92), at(0.02, 0.92)],
@@ -69,19 +75,19 @@ impl Icon {
 
 /// A button with an icon, lit while it is on.
 pub fn icon_button(ui: &mut Ui, icon: Icon, is_on: bool, label: &str, hint: &str) -> Response {
-    let side = ui.spacing().interact_size.y + 4.0;
+    let side = ui.spacing().interact_size.y + 8.0;
     let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::click());
     response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, label));
     let (fill, colour) = match (is_on, response.hovered()) {
         (true, _) => (theme::warning(), theme::canvas()),
         (false, true) => (theme::title(), theme::text()),
-        (false, false) => (Color32::TRANSPARENT, theme::weak()),
+        (false, false) => (Color32::TRANSPARENT, theme::text()),
     };
     ui.painter().rect_filled(rect, 4.0, fill);
     if response.has_focus() {
         ui.painter().rect_stroke(rect, 4.0, Stroke::new(1.0, theme::accent()), StrokeKind::Inside);
     }
-    ui.painter().extend(icon.shapes(rect.shrink(side * 0.27), colour));
+    ui.painter().extend(icon.shapes(rect.shrink(side * 0.24), colour));
     response.on_hover_text(hint)
 }
 

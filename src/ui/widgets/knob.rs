@@ -4,8 +4,8 @@ use std::f32::consts::PI;
 
 use bendrack_nodes::node::def::Input;
 use eframe::egui::{
-    self, Align2, Color32, CursorIcon, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Sense, Shape, Stroke,
-    TextEdit, Ui, WidgetInfo, vec2,
+    self, Align2, CursorIcon, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Sense, Shape, Stroke, TextEdit,
+    Ui, WidgetInfo, vec2,
 };
 
 use crate::ui::theme;
@@ -68,7 +68,7 @@ pub fn depth_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, depth: f64) -> (Re
     let turn = turn.map(|place| place.map(|place| ((place * 2.0 - 1.0) * 1000.0).round() / 1000.0));
     let (centre, radius) = (rect.center(), rect.width() / 2.0);
     let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Number).0;
-    let hue = if response.hovered() || response.dragged() { Color32::WHITE } else { hue };
+    let hue = if response.hovered() || response.dragged() { theme::bright() } else { hue };
     let painter = ui.painter();
     painter.circle_filled(centre, radius * 0.62, theme::well());
     arc(ui, centre, radius * 0.82, (0.0, 1.0), Stroke::new(radius * 0.2, theme::line()));
@@ -143,7 +143,7 @@ fn paint(ui: &Ui, rect: Rect, knob: &Knob<'_>, hovered: bool, focused: bool) {
         let ring = Stroke::new((radius * 0.1).max(1.0), hue.gamma_multiply(0.6));
         arc(ui, centre, radius * 1.14, (base, place(reach)), ring);
     }
-    let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { Color32::WHITE } else { theme::text() });
+    let pointer = Stroke::new((radius * 0.16).max(1.0), if hovered { theme::bright() } else { theme::text() });
     ui.painter().line_segment([on_circle(centre, radius * 0.2, base), on_circle(centre, radius * 0.6, base)], pointer);
     if let Some(ghost) = knob.ghost {
         // A mark across the ring, where the hand stands.
@@ -178,7 +178,7 @@ pub fn value_ui(ui: &mut Ui, id: Id, rect: Rect, input: &Input, value: f64, size
         let response = ui.interact(rect, id, Sense::click()).on_hover_cursor(CursorIcon::Text);
         let shown = number::show(input, value);
         response.widget_info(|| WidgetInfo::labeled(egui::WidgetType::Button, true, &shown));
-        let colour = if response.hovered() { Color32::WHITE } else { theme::text() };
+        let colour = if response.hovered() { theme::bright() } else { theme::text() };
         ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, shown, theme::monospace(size), colour);
         if response.clicked() {
             ui.data_mut(|data| data.insert_temp(id, number::show(input, value)));
@@ -220,7 +220,7 @@ pub fn switch_ui(ui: &mut Ui, id: Id, rect: Rect, label: &str, on: bool) -> (Res
     let radius = pill.height() / 2.0;
     let (fill, edge) =
         if on { (theme::accent().gamma_multiply(0.45), theme::accent()) } else { (theme::well(), theme::line()) };
-    let edge = if response.hovered() || response.has_focus() { Color32::WHITE } else { edge };
+    let edge = if response.hovered() || response.has_focus() { theme::bright() } else { edge };
     ui.painter().rect(pill, radius, fill, Stroke::new(1.0, edge), egui::StrokeKind::Inside);
     let x = if on { pill.right() - radius } else { pill.left() + radius };
     let thumb = if on { theme::accent() } else { theme::weak() };

@@ -61,7 +61,8 @@ pub struct Probes {
     pub call: Option<(Pass, usize)>,
     maps: Arc<Taps>,
     wanted: Vec<Probe>,
-    sent: Vec<Probe>,
+    /// The probes of the latest taps, and the shape of the model that they were made for.
+    sent: (Option<ModelShape>, Vec<Probe>),
 }
 
 impl Probes {
@@ -88,11 +89,13 @@ impl Probes {
     pub fn changed(&mut self) -> Option<Arc<[Tap]>> {
         let wanted = std::mem::take(&mut self.wanted);
         let model = self.model?;
-        if wanted == self.sent {
+        let sent = (Some(model), wanted);
+        // Before the first probe, no taps are the taps of none.
+        if sent == self.sent || (self.sent.1.is_empty() && sent.1.is_empty()) {
             return None;
         }
-        self.sent = wanted;
-        Some(self.sent.iter().map(|probe| probe.tap(model)).collect())
+        self.sent = sent;
+        Some(self.sent.1.iter().map(|probe| probe.tap(model)).collect())
     }
 }
 
@@ -119,6 +122,11 @@ mod tests {
         probes.want(Probe::Neurons(2));
         probes.want(Probe::Word("cat".into()));
         assert_eq!(probes.changed(), None, "as before");
+        probes.model = Some(ModelShape { layers: 6, steps: 50, heads: 4, neurons: 512 });
+        probes.want(Probe::Neurons(2));
+        probes.want(Probe::Word("cat".into()));
+        let taps = probes.changed().expect("another last step");
+        assert!(taps.iter().all(|tap| tap.target.to_string().contains("steps 49")), "{:?}", taps[0].target);
         assert_eq!(probes.changed().map(|taps| taps.len()), Some(0), "nothing is shown");
     }
 }

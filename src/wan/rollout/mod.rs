@@ -154,6 +154,24 @@ impl Rollout {
             && !matches!(self.streaming.prompt_switch, PromptSwitch::Recache { keep_sink: false })
     }
 
+    /// The number of denoising steps of a chunk.
+    pub fn steps(&self) -> usize {
+        self.schedule.timesteps().len()
+    }
+
+    /// Changes the denoising steps, between chunks.
+    ///
+    /// # Errors
+    ///
+    /// Fails within a chunk.
+    pub fn set_schedule(&mut self, schedule: FewStep) -> Result<()> {
+        if !self.is_between_chunks() {
+            bail!("the denoising steps change between chunks only; finish the chunk first")
+        }
+        self.schedule = schedule;
+        Ok(())
+    }
+
     /// Changes the source of noise, from the next draw on.
     pub fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
         self.noise = noise;

@@ -45,7 +45,7 @@ fn a_target_along_an_axis_that_its_site_lacks_gives_a_warning() {
             (Axis::Neurons, Target { neurons: neurons.clone(), ..Target::default() }),
         ] {
             let program = bent(Bend { site, ..strong("bend.gain", None, &target, 1) });
-            let warnings = warnings(&program, &super::TOKENS, &config);
+            let warnings = warnings(&program, &super::TOKENS, &config, 4);
             let text = format!("{site} has no {}", axis.name());
             let is_warned = warnings.iter().any(|(_, message)| message.starts_with(&text));
             assert_eq!(is_warned, !site.has(axis), "{site} {axis:?}: {warnings:?}");
@@ -58,16 +58,18 @@ fn impossible_targets_give_warnings() {
     let config = tiny::model(DType::F32).config().clone();
     let sentences_of = |target: Target, site| {
         let program = bent(strong("bend.gain", Some(site), &target, 1));
-        warnings(&program, &super::TOKENS, &config).into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>()
+        warnings(&program, &super::TOKENS, &config, 4).into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>()
     };
     let target = Target { words: words("rose, tulip, ca*"), layers: Set::range(7, 9), ..Target::default() };
     let sentences = sentences_of(target, Site::CrossMap);
     assert!(sentences.len() == 2 && sentences[0].contains("tulip") && sentences[1].contains("7-9"), "{sentences:?}");
+    let late = Target { steps: Set::range(4, 6), ..Target::default() };
+    assert_eq!(sentences_of(late, Site::CrossMap), ["step 4-6 does not exist: the model has 0 to 3"]);
     let map = Region::of(Shape::Map { tap: "gone".into(), threshold: 0.5, feather: 0.0 });
     assert!(sentences_of(Target { region: map, ..Target::default() }, Site::FfnOut)[0].contains("no map"));
     let mut swap = strong("bend.swap", None, &Target::default(), 1);
     swap.with = Some(words("zebra"));
-    assert!(warnings(&bent(swap), &super::TOKENS, &config)[0].1.contains("zebra"));
+    assert!(warnings(&bent(swap), &super::TOKENS, &config, 4)[0].1.contains("zebra"));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Measurements: of words and of pictures, moving bends in the next call, and drawn as maps.
 
-use bendrack::engine::Engine;
+use std::sync::Arc;
+
+use bendrack::engine::{Engine, Frame};
 use candle_core::Result;
 use serde_json::json;
 
 use super::lanes;
-use crate::rig::{PROMPT, chunks, engine, patch};
+use crate::rig::{PROMPT, chunks, engine, moving, patch, pictures, plan};
 
 #[test]
 fn what_a_tap_measures_moves_a_bend_in_the_next_call() -> Result<()> {
@@ -93,4 +95,61 @@ fn maps_in_time_meet_those_that_step_at_the_last_picture_of_a_latent_frame() {
         assert_eq!(step == way, number % 4 == 0, "picture {number}");
     }
     assert!(steps[1] == steps[2] && moves[9] != moves[10], "over the border of a chunk as well");
+}
+
+/// A word outside the prompt has a map, and changes no picture. Another word takes effect with the next chunk.
+#[test]
+fn a_concept_has_a_map_and_changes_no_picture() {
+    let with = |words: &str| moving(&[("concept", "tap.concept", json!({ "words": words }))], &[]);
+    let mut plain = engine(&moving(&[], &[]));
+    let mut measured = engine(&with("cat"));
+    let (wanted, found) = (chunks(&mut plain, 2), chunks(&mut measured, 2));
+    assert_eq!(pictures(&wanted), pictures(&found));
+    let last = |chunks: &[Vec<Frame>]| chunks.last().and_then(|chunk| chunk.last()).map(|frame| frame.taps.clone());
+    let cat = last(&found).expect("taps").get("concept").cloned().expect("a map");
+    assert!(cat.values.iter().all(|share| (0.0..=1.0).contains(share)) && cat.values.iter().any(|share| *share > 0.0));
+    measured.set_plan(Arc::new(plan(&with("heart"))));
+    let heart = last(&chunks(&mut measured, 2)).expect("taps").get("concept").cloned().expect("a map");
+    assert_ne!(cat, heart);
+    // No word has no map.
+    measured.set_plan(Arc::new(plan(&with(" , "))));
+    assert!(last(&chunks(&mut measured, 2)).expect("taps").get("concept").is_none());
+}
+
+/// Many words outside the prompt do not push the prompt out of the memory of the text encoder: it would count as a new one, and empty
+/// the KV cache.
+#[test]
+fn many_concepts_leave_the_prompt_as_it_is() {
+    let words: Vec<String> = (0..40).map(|number| format!("word{number}")).collect();
+    let with = |words: &str| {
+        let nodes = [
+            ("prompt", "prompt.text", json!({ "text": PROMPT })),
+            ("change", "prompt.change", json!({})),
+            ("wan", "model.wan", json!({})),
+            ("concept", "tap.concept", json!({ "words": words })),
+        ];
+        patch(&nodes, &[("prompt.text", "change.text"), ("change.text", "wan.prompt")])
+    };
+    let (few, many) = (chunks(&mut engine(&with("cat")), 3), chunks(&mut engine(&with(&words.join(","))), 3));
+    assert_eq!(pictures(&few), pictures(&many));
+}
+
+/// A word that is changed while the chunk is shown is measured in the make that follows.
+#[test]
+fn a_new_concept_is_measured_when_a_chunk_is_made_again() -> Result<()> {
+    let with = |words: &str, gain: f64| {
+        let mut patch = moving(&[("concept", "tap.concept", json!({ "words": words }))], &[]);
+        patch.nodes.get_mut("gain").expect("the bend").params.insert("amount".to_owned(), json!(gain));
+        patch
+    };
+    let mut engine = engine(&with("cat", 0.5));
+    while !engine.call()? {}
+    let first = engine.show(1)?;
+    assert!(first[0].taps.contains_key("concept"));
+    engine.set_plan(Arc::new(plan(&with("heart", 1.0))));
+    assert!(engine.remake(&[])?, "the bend changed");
+    while !engine.call()? {}
+    let again = engine.show(1)?;
+    assert!(again[0].taps.contains_key("concept"), "the new word has a map");
+    Ok(())
 }

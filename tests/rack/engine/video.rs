@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bendrack::engine::{Engine, Model, Warning};
+use bendrack_nodes::patch::Patch;
 use candle_core::Result;
 use serde_json::json;
 
@@ -61,6 +62,49 @@ fn cache_passes_are_counted_as_steps_of_their_chunk() -> Result<()> {
         engine.step(&[])?;
     }
     assert_eq!(between, [true, false, false, false, false, true, false, false, false, false]);
+    Ok(())
+}
+
+#[test]
+fn a_patch_sets_the_denoising_steps_from_the_next_chunk_on() -> Result<()> {
+    let with = |steps: Option<u64>| {
+        let mut patch = moving(&[], &[]);
+        patch.engine.steps = steps;
+        patch
+    };
+    let calls = |engine: &mut Engine| {
+        let mut calls = 0;
+        while {
+            engine.step(&[]).expect("a step");
+            calls += 1;
+            !engine.is_between_chunks()
+        } {}
+        calls
+    };
+    let mut two = engine(&with(Some(2)));
+    assert_eq!(two.model().shape().map(|shape| shape.steps), Some(2));
+    // A new number waits for the end of the chunk under way.
+    let mut changed = engine(&with(Some(2)));
+    changed.step(&[])?;
+    changed.set_plan(Arc::new(plan(&with(Some(6)))));
+    assert_eq!((calls(&mut two), calls(&mut changed)), (3, 2));
+    assert_eq!((calls(&mut changed), changed.model().shape().map(|shape| shape.steps)), (7, Some(6)));
+    changed.set_plan(Arc::new(plan(&with(None))));
+    assert_eq!(calls(&mut changed), 5, "the number of the model");
+
+    // The same pictures as with that number as a setting of the model, which precedes the patch.
+    let set = |patch: &Patch| {
+        let model = Model { steps: Some(2), ..Model::mini().expect("mini") };
+        let mut engine = Engine::new(model, Arc::new(plan(patch)), (128, 128)).expect("an engine");
+        engine.set_zoom(1);
+        engine
+    };
+    let wanted = chunks(&mut engine(&with(Some(2))), 2);
+    for patch in [with(None), with(Some(9))] {
+        let made = chunks(&mut set(&patch), 2);
+        assert_eq!(pictures(&made), pictures(&wanted));
+    }
+    assert_ne!(pictures(&chunks(&mut engine(&with(None)), 2)), pictures(&wanted));
     Ok(())
 }
 

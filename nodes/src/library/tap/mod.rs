@@ -1,5 +1,6 @@
 //! Taps: measurements of the model.
 
+pub mod concept;
 pub mod map;
 pub mod neuron_map;
 pub mod neurons;

@@ -309,7 +309,7 @@ fn row_ui(ui: &mut Ui, row: &Row<'_>, selected: Option<(&str, &NodeDef)>) -> boo
     let kind = Rect::from_min_max(pos2(left, rect.top()), pos2(left + KIND - 4.0, rect.bottom()));
     text(row.kind().to_owned(), words.clone(), theme::weak(), kind, Align::Min);
     let named = Rect::from_min_max(pos2(left + KIND, rect.top()), pos2(meter.left() - theme::UNIT, rect.bottom()));
-    text(name, digits.clone(), if is_new { Color32::WHITE } else { theme::text() }, named, Align::Min);
+    text(name, digits.clone(), if is_new { theme::bright() } else { theme::text() }, named, Align::Min);
     if let Some(number_of) = row.value() {
         if meter.width() > 0.0 && (0.0..=1.0).contains(&number_of) {
             meter_ui(ui, meter, number_of as f32, is_new);

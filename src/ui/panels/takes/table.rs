@@ -52,6 +52,14 @@ fn state(row: &TakeRow) -> (&'static str, Color32) {
 
 /// Shows the list; the index of the row that was clicked.
 pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now: &Zoned) -> Option<usize> {
+    if view.rows.is_empty() {
+        let (text, colour) = match view.problem {
+            Some(problem) => (problem, theme::warning()),
+            None => ("There are no takes yet. Each video that is played writes one by itself.", theme::weak()),
+        };
+        ui.add(Label::new(small(text, colour)).wrap());
+        return None;
+    }
     let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ROW), Sense::hover());
     let [length, model, state] = columns(head, COLUMNS, NAME, &[1]);
     let title = |at: f32, align: Align2, text: &str| {
@@ -66,13 +74,6 @@ pub fn table_ui(ui: &mut Ui, view: &TakesView<'_>, selected: Option<&Path>, now:
     }
     title(state.left(), Align2::LEFT_CENTER, "state");
     ui.painter().hline(head.x_range(), head.bottom(), egui::Stroke::new(1.0, theme::line()));
-    if view.rows.is_empty() {
-        let (text, colour) = match view.problem {
-            Some(problem) => (problem, theme::warning()),
-            None => ("There are no takes yet. Each video that is played writes one by itself.", theme::weak()),
-        };
-        ui.add(Label::new(small(text, colour)).wrap());
-    }
     let mut clicked = None;
     let height = theme::ROW - ui.spacing().item_spacing.y;
     ScrollArea::vertical().id_salt("takes").auto_shrink([false, false]).show_rows(
@@ -118,7 +119,7 @@ fn row_ui(ui: &mut Ui, row: &TakeRow, view: &TakesView<'_>, is_selected: bool, n
     let end = if problem.is_some() { model.right() } else { length.left() - theme::UNIT };
     let name = Rect::from_min_max(pos2(left + PLAYED, rect.top()), pos2(end, rect.bottom()));
     let shown = problem.map_or(&title, |problem| problem);
-    let bright = if row.is_running || is_selected { Color32::WHITE } else { theme::text() };
+    let bright = if row.is_running || is_selected { theme::bright() } else { theme::text() };
     cell(ui, shown, text.clone(), if problem.is_some() { theme::weak() } else { bright }, name, Align::Min);
     if let Some(secs) = secs {
         cell(ui, clock(secs), digits, theme::text(), length, Align::Max);
