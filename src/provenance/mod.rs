@@ -52,7 +52,7 @@ pub struct Render {
     pub zoom: usize,
     /// True if every bent map was computed explicitly.
     pub exact: bool,
-    /// The denoising steps of a chunk, if they are not those of the family.
+    /// The denoising steps of a chunk, if they are not those of the patch or of the family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// The SHA-256 of the take that was made again, in hexadecimal.

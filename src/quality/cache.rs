@@ -20,7 +20,7 @@ pub const REACHED: f64 = 0.9;
 /// The side of a block of a compared picture, in pixels.
 const BLOCK: usize = 8;
 
-/// What happens to past frames when a bend steps.
+/// The treatment of past frames when a bend steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Policy {
     /// They stay as they are.

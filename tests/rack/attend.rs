@@ -113,7 +113,7 @@ fn arrays_have_concepts_places_and_neurons() {
         assert!(numbers.iter().any(|number| *number > 0.0), "{entry}");
     }
     let [inside, outside, cat] = [0, 1, 2].map(|at: usize| &arrays[at].1);
-    assert!(likeness(inside, outside) > 0.9, "{}", likeness(inside, outside));
+    assert!(likeness(inside, outside) > 0.8, "{}", likeness(inside, outside));
     assert!(likeness(inside, cat) < likeness(inside, outside));
     // The view of each head from a place is a share of its attention, in all frames together.
     let [frames, steps, layers, heads, rows, columns] = arrays[3].0[..] else { panic!("{:?}", arrays[3].0) };

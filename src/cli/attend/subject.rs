@@ -1,4 +1,4 @@
-//! What an array measures: a word, a word outside the prompt, the view from a place, or neurons.
+//! The subjects of arrays: a word, a word outside the prompt, the view from a place, or neurons.
 
 use std::fmt;
 use std::sync::Arc;

@@ -147,7 +147,7 @@ fn node_ui(ui: &mut Ui, workspace: &mut Workspace, id: &str) {
         spectrum_ui(ui, workspace, id);
     }
     let (mut inputs, outputs) = ports(&patch, id);
-    // What a hand changes comes before what only a cable brings.
+    // Knobs and fields come before sockets.
     inputs.sort_by_key(|(_, kind)| !matches!(kind, Kind::Number | Kind::Gate | Kind::Text));
     for (name, _) in &inputs {
         if let Some(input) = input_of(&patch, id, name) {

@@ -7,19 +7,18 @@ use crate::program::Measure;
 use crate::program::target::MOST_WORDS;
 
 const WORDS: Input =
-    Input::text("words", "", "Words or phrases, separated by commas. The prompt need not contain them.")
-        .words(MOST_WORDS);
+    Input::text("words", "", "Words or phrases, separated by commas. The map shows their sum.").words(MOST_WORDS);
 const MAP: Output = Output::of(
     "map",
     Kind::Map,
-    "Attention that each position of the picture would give to the words if they followed the prompt.",
+    "Cross-attention share of the words at each position, as if they followed the prompt.",
 );
 
-/// Measures the attention to words outside the prompt. They do not change the picture.
+/// Measures the cross-attention to words outside the prompt, without a change of the picture.
 pub const NODE: NodeDef = NodeDef {
     name: "tap.concept",
     title: "Concept map",
-    about: "Measures the attention to words outside the prompt. They do not change the picture.",
+    about: "Measures the cross-attention to words outside the prompt, without a change of the picture.",
     inputs: &[WORDS, tap_node::TARGET, tap_node::FUSE, tap_node::THRESHOLD, tap_node::REGION],
     outputs: &tap_node::outputs(MAP),
     run: |ctx| tap_node::run(ctx, Measure::Concept { words: ctx.text(&WORDS) }, &MAP),
