@@ -263,6 +263,36 @@ fn resume_begins_a_render_that_was_not_begun() {
 
 /// A limit on the size of files ends the render as a full disk does: with a message, and with the pictures so far.
 #[cfg(target_os = "linux")]
+/// A supervisor may give the same command again after the end. Another length, patch or seed is another video.
+#[test]
+fn a_finished_video_is_not_rendered_again() {
+    for name in ["film.mp4", "film.gif"] {
+        let folder = folder();
+        let run = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+            command.args(["render", "patches/echo_of_itself.json", "--size", "64x64", "--zoom", "1", "--resume"]);
+            let output = command.arg("-o").arg(folder.path().join(name)).args(more).output().expect("it runs");
+            assert!(output.status.success(), "{}", said(&output));
+            said(&output)
+        };
+        let is_finished = |text: &str| text.contains("finished already, with 9 pictures");
+        let first = run(&["--frames", "9"]);
+        assert!(!is_finished(&first) && first.contains("9 pictures in"), "{first}");
+        let made = files(&folder);
+        let again = run(&["--frames", "9"]);
+        assert!(is_finished(&again), "{name}: {again}");
+        assert_eq!(files(&folder), made, "{name}: nothing is left behind, and nothing changed");
+        for more in [
+            &["--frames", "13"][..],
+            &["--frames", "9", "--seed", "77"],
+            &["--frames", "9", "--set", "prompt.text=a cat"],
+        ] {
+            let other = run(more);
+            assert!(!is_finished(&other), "{name} {more:?}: {other}");
+        }
+    }
+}
+
 #[test]
 fn a_limit_on_file_sizes_loses_nothing() {
     let larger = &["--zoom", "4"][..];

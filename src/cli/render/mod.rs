@@ -25,7 +25,7 @@ use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
 use crate::io::audio::AudioSource;
-use crate::output::video::Format;
+use crate::output::video::{Format, VideoWriter};
 use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
@@ -158,6 +158,11 @@ impl Render {
         let patch_sha256 = provenance::patch_sha256(&patch);
         let mut provenance = self.provenance(patch, &engine, size, source.take)?;
         let settings = self.settings(&engine, size, &patch_sha256)?;
+        if self.resume && checkpoint.is_none() && self.is_finished(provenance.as_ref(), wanted) {
+            bar.finish_and_clear();
+            self.leave_finished(videos, wanted);
+            return Ok(());
+        }
         let session = Session::new(engine, source.patch);
 
         let progress = self.progress.then(|| Progress { pictures: 0, of: source.skipped + wanted });
@@ -189,12 +194,7 @@ impl Render {
         job.bar.finish_and_clear();
         let provenance = provenance.filter(|_| kept > 0 && !(recorded.is_err() && job.ends_beside()));
         let ended = self.ended(&job, recorded);
-        let mut left = Vec::new();
-        if let Some(provenance) = provenance {
-            for output in self.files_written() {
-                left.extend(write_sidecar(output, &files, &provenance)?);
-            }
-        }
+        let left = self.write_sidecars(&files, provenance.as_ref())?;
         ended?;
         left.into_iter().chain(job.repeated()).for_each(|left| self.warn(Some(left)));
         let seconds = start.elapsed().as_secs_f64();
@@ -210,6 +210,30 @@ impl Render {
             }
             None => Ok(()),
         }
+    }
+
+    /// Leaves finished videos as they are, without the new ones.
+    fn leave_finished(&self, videos: Vec<Box<dyn VideoWriter>>, wanted: u64) {
+        let (provenance, sound, reached) = (None, None, Reached::default());
+        Recording { videos, wanted, provenance, sound, reached }.discard();
+        if !self.quiet {
+            let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();
+            terminal::print_error(format_args!(
+                "{}: finished already, with {wanted} pictures; without --resume, the video is rendered again",
+                videos.join(", ")
+            ));
+        }
+    }
+
+    /// Writes the record beside each video. Returns the reasons of those that are left out.
+    fn write_sidecars(&self, files: &Files, provenance: Option<&Provenance>) -> Result<Vec<String>, Failure> {
+        let mut left = Vec::new();
+        if let Some(provenance) = provenance {
+            for output in self.files_written() {
+                left.extend(write_sidecar(output, files, provenance)?);
+            }
+        }
+        Ok(left)
     }
 
     /// Prints a warning, unless --quiet hides it.

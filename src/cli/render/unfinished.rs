@@ -17,6 +17,7 @@ use crate::engine::model::FRAME_RATE;
 use crate::files;
 use crate::hex::hex;
 use crate::output::video::{self, Format, Position, VideoWriter};
+use crate::provenance::{self, Provenance, patch_sha256, sidecar};
 use crate::wan::error::message;
 use crate::wan::stored::Tensors;
 
@@ -99,6 +100,22 @@ impl Render {
             )));
         }
         Ok(())
+    }
+
+    /// True if every video is there already, whole and with this record. The sound is not in a record, so a video with sound never is.
+    pub(super) fn is_finished(&self, provenance: Option<&Provenance>, wanted: u64) -> bool {
+        let Some(Provenance { patch, render }) = provenance.filter(|_| !self.has_sound()) else { return false };
+        let (render, patch) = (provenance::Render { frames: wanted, ..render.clone() }, patch_sha256(patch));
+        let is_same = |path: &PathBuf| {
+            // A GIF has its record beside it.
+            let files = [path.clone(), sidecar::path(path)];
+            let opened = files.iter().find_map(|file| provenance::read(file).ok()?.open(file).ok());
+            path.is_file()
+                && opened.is_some_and(|opened| {
+                    opened.render.as_ref() == Some(&render) && patch_sha256(&opened.patch) == patch
+                })
+        };
+        self.output.iter().all(is_same)
     }
 
     /// New videos.
