@@ -1,14 +1,14 @@
 //! Words outside the prompt: their keys, and the attention that the picture would give to them.
 //!
 //! The share of a word is that of its tokens in the softmax over the tokens of the prompt and of the word. It is a calculation of its
-//! own, so that no bit of the picture depends on it. The prompt's own words would get the same share if they were removed from the prompt and
-//! nothing else changed. The idea is that of *ConceptAttention* (Helbling et al. 2025), here for cross-attention, whose text features do
-//! not change from layer to layer.
+//! own, so that no bit of the picture depends on it. The idea is that of *ConceptAttention* (Helbling et al. 2025), here for
+//! cross-attention, whose text features do not change from layer to layer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bendrack_nodes::program::Measure;
+use bendrack_nodes::program::target::{MOST_WORDS, listed};
 use candle_core::{Result, Tensor};
 
 use super::BoundProgram;
@@ -29,7 +29,8 @@ pub type Concepts = BTreeMap<Arc<str>, Vec<Tensor>>;
 /// Fails if a word cannot be encoded, or if the device fails.
 pub fn concept_keys(list: &str, text: &mut TextEncoder, model: &Transformer) -> Result<Vec<Tensor>> {
     let mut layers: Vec<Vec<Tensor>> = Vec::new();
-    for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+    // A text that arrives by cable may be longer than a field allows.
+    for word in listed(list).take(MOST_WORDS) {
         let prompt = text.encode(word)?;
         let rows = prompt.tokens.words().into_iter().flat_map(|word| word.positions);
         let rows: Vec<u32> = rows.map(|row| row as u32).collect();

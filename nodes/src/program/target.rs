@@ -290,8 +290,8 @@ pub fn listed_words(text: &str) -> Words {
     if text.trim().is_empty() { Pick::None } else { words(text) }
 }
 
-/// The words of a list.
-pub(crate) fn listed(list: &str) -> impl Iterator<Item = &str> {
+/// The words of a list with commas, without spaces around them.
+pub fn listed(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
