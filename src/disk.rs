@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bendrack_nodes::patch::{MapSet, Patch};
 
@@ -120,6 +121,9 @@ fn apart(mut patch: Patch) -> (Patch, Patch) {
     (patch, Patch { layout, frames, ..Patch::default() })
 }
 
+/// Number of files that this process has begun to replace.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
 /// Replaces a file atomically: a temporary file beside it, `fsync`, `rename`.
 ///
 /// # Errors
@@ -129,7 +133,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link stays a link: what it leads to is replaced.
     let path = resolved(path);
     let name = path.file_name().ok_or_else(|| io::Error::other("this is no file name"))?.to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    // Threads that replace one file at the same time have files of their own: the last rename counts.
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_file_name(format!(".{name}.{}-{number}.new", std::process::id()));
     let written = (|| {
         let mut file = File::create(&beside)?;
         file.write_all(bytes)?;

@@ -258,7 +258,9 @@ mod tests {
         assert_eq!(RecordingLink::state(&recordings), RecordingState::Off);
         recordings.start(RecordedParts::default(), &Patch::default());
         (1..21).for_each(|number| recordings.push(&frame(number, number <= 10)));
+        let begin = Instant::now();
         while !matches!(RecordingLink::state(&recordings), RecordingState::On { is_paused: true, .. }) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", recordings.outcome());
             std::thread::sleep(Duration::from_millis(5));
         }
         recordings.stop();

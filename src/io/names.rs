@@ -78,6 +78,7 @@ struct State {
     flags: Vec<GivenName>,
     stored: Stored,
     file: Option<PathBuf>,
+    saving: Saving,
     /// The devices that the patch describes.
     wanted: Vec<(Arc<str>, Device)>,
     /// The ports that are connected, with the vendor and product of USB.
@@ -86,6 +87,18 @@ struct State {
     greeted: BTreeMap<Arc<str>, Arc<str>>,
     /// The name of each port so far; empty after a change.
     known: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The state of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Saving {
+    /// It has all names, or there is none.
+    #[default]
+    Saved,
+    /// A thread writes it.
+    Writing,
+    /// A thread writes it, and names have changed since it began.
+    Changed,
 }
 
 /// Content of the file.
@@ -138,6 +151,11 @@ impl DeviceNames {
 
     /// Gives a port a name, or takes it away, and writes the file in the background.
     pub fn give(&self, port: &str, name: Option<&str>) {
+        self.set_given(port, name);
+        self.save();
+    }
+
+    fn set_given(&self, port: &str, name: Option<&str>) {
         let mut state = self.locked();
         state.stored.names.retain(|given| given.port != port && Some(&*given.name) != name);
         if let Some(name) = name.map(str::trim).filter(|name| !name.is_empty())
@@ -146,7 +164,6 @@ impl DeviceNames {
             state.stored.names.push(GivenName { name: name.to_owned(), port: port.to_owned() });
         }
         state.known.clear();
-        state.save();
     }
 
     /// Takes over the descriptions of a patch's devices.
@@ -201,9 +218,40 @@ impl DeviceNames {
             }
             let [system, usb, port] = [system, socket, &name].map(str::to_owned);
             state.stored.sockets.push(SocketName { system, usb, port });
-            state.save();
+            drop(state);
+            self.save();
         }
         name
+    }
+
+    /// Writes the file in the background. One thread writes at a time, and goes on until the file has the latest names.
+    fn save(&self) {
+        let mut state = self.locked();
+        let Some(file) = state.file.clone() else { return };
+        if std::mem::replace(&mut state.saving, Saving::Changed) != Saving::Saved {
+            return;
+        }
+        let names = self.clone();
+        let begun = std::thread::Builder::new().name("names".into()).spawn(move || {
+            while let Some(stored) = names.to_write() {
+                if let Err(error) = write(&file, &stored) {
+                    warn_unsaved(&file, &error);
+                }
+            }
+        });
+        if let Err(error) = begun {
+            state.saving = Saving::Saved;
+            warn_unsaved(state.file.as_deref().unwrap_or(Path::new("")), &error);
+        }
+    }
+
+    /// The content that the thread writes next; none if the file has it.
+    fn to_write(&self) -> Option<Stored> {
+        let mut state = self.locked();
+        state.saving = if state.saving == Saving::Changed { Saving::Writing } else { Saving::Saved };
+        let Stored { names, sockets, .. } = &state.stored;
+        let stored = || Stored { version: VERSION, names: names.clone(), sockets: sockets.clone() };
+        (state.saving == Saving::Writing).then(stored)
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -247,21 +295,13 @@ impl State {
         let wanted = self.wanted.iter().find(|(_, device)| fits(device, port) && is_only(device));
         wanted.map(|(name, _)| name.clone())
     }
+}
 
-    /// Writes the file in the background.
-    fn save(&self) {
-        let Some(file) = self.file.clone() else { return };
-        let stored =
-            Stored { version: VERSION, names: self.stored.names.clone(), sockets: self.stored.sockets.clone() };
-        std::thread::spawn(move || {
-            if let Err(error) = write(&file, &stored) {
-                let path = file.display();
-                terminal::print_error(format_args!(
-                    "warning: {path}: {error}; the names of devices are lost at the end: make the folder writable"
-                ));
-            }
-        });
-    }
+fn warn_unsaved(file: &Path, error: &io::Error) {
+    let path = file.display();
+    terminal::print_error(format_args!(
+        "warning: {path}: {error}; the names of devices are lost at the end: make the folder writable"
+    ));
 }
 
 fn read(file: &Path) -> io::Result<Stored> {
@@ -307,6 +347,15 @@ mod tests {
 
     fn port(name: &str) -> Arc<str> {
         name.into()
+    }
+
+    /// True if a condition holds within this time.
+    fn within_secs(secs: u64, holds: impl Fn() -> bool) -> bool {
+        let begin = std::time::Instant::now();
+        while !holds() && begin.elapsed().as_secs() < secs {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        holds()
     }
 
     fn names(flags: &[&str]) -> DeviceNames {
@@ -390,9 +439,8 @@ mod tests {
         assert_eq!(plug(&names, &["usb 1-1"]), ["nano"]);
         assert_eq!(plug(&names, &["usb 1-2", "usb 1-1"]), ["nano (2)", "nano"]);
         assert_eq!(plug(&names, &["usb 1-2"]), ["nano (2)"], "the first is unplugged");
-        while read(&file).map_or(0, |stored| stored.sockets.len()) < 2 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let written = || read(&file).map_or(0, |stored| stored.sockets.len());
+        assert!(within_secs(20, || written() == 2), "{} of 2 sockets are in the file", written());
         let later = DeviceNames::open(&[], Some(file));
         assert_eq!(plug(&later, &["usb 1-2", "usb 1-1"]), ["nano (2)", "nano"], "in the next run");
         // Without a socket, the order decides.
@@ -402,6 +450,21 @@ mod tests {
             assert_eq!(name, expected);
             taken.push(name);
         }
+    }
+
+    /// Many changes in a row: the file has the last of them.
+    #[test]
+    fn the_file_has_the_latest_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("devices.json");
+        let names = DeviceNames::open(&[], Some(file.clone()));
+        for round in 0..50 {
+            names.give("nano", Some(&format!("pads {round}")));
+        }
+        let is_saved = || names.locked().saving == Saving::Saved;
+        assert!(within_secs(20, is_saved), "the thread ends");
+        let stored = read(&file).expect("names");
+        assert_eq!(stored.names, [GivenName { name: "pads 49".into(), port: "nano".into() }]);
     }
 
     #[test]

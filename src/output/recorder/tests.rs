@@ -64,6 +64,7 @@ fn a_frame_without_room_is_counted_and_the_length_stays() {
     assert_eq!(recorder.progress().lost, 40);
     let thread = std::thread::spawn(move || run(&plan, &receiver, &progress));
     while recorder.progress().pictures < MOST_WAITING as u64 {
+        assert!(start.elapsed() < Duration::from_mins(1), "{:?}", recorder.progress());
         std::thread::sleep(Duration::from_millis(1));
     }
     recorder.push(shot(MOST_WAITING as u64 + 40, start));

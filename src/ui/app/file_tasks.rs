@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bendrack_nodes::patch::{MapSet, Patch};
@@ -169,6 +170,8 @@ pub struct FileTasks {
     pub waiting: Option<Discarding>,
     /// True if the window closes without a question about unsaved work.
     pub closing: bool,
+    /// The latest thread that saves.
+    saving: Option<JoinHandle<()>>,
 }
 
 impl Default for FileTasks {
@@ -182,6 +185,7 @@ impl Default for FileTasks {
             browser: None,
             waiting: None,
             closing: false,
+            saving: None,
         }
     }
 }
@@ -208,7 +212,7 @@ impl FileTasks {
     /// Opens a file, or shows a dialog for one.
     pub fn open(&mut self, ui: &Ui, path: Option<PathBuf>) {
         match path {
-            Some(path) => self.spawn(ui, move || opened(path)),
+            Some(path) => _ = self.spawn(ui, move || opened(path)),
             None => self.ask(ui, Purpose::Open, None, None),
         }
     }
@@ -217,7 +221,15 @@ impl FileTasks {
     pub fn save(&mut self, ui: &Ui, document: &Document, save_as: bool) {
         let patch = Arc::clone(&document.patch);
         if let Some(path) = document.path.clone().filter(|_| !save_as) {
-            self.spawn(ui, move || saved(path, patch));
+            // Saves wait for one another: the file has the latest patch.
+            let before = self.saving.take();
+            self.saving = Some(self.spawn(ui, move || {
+                if let Some(before) = before {
+                    // A panic is already printed, and has ended the thread.
+                    let _ = before.join();
+                }
+                saved(path, patch)
+            }));
         } else {
             let name = if document.path.is_some() { file_name(document) } else { self.suggested.clone() };
             self.ask(ui, Purpose::Save(patch), Some(name), None);
@@ -275,13 +287,13 @@ impl FileTasks {
     }
 
     /// Runs a task on a thread of its own.
-    fn spawn(&self, ui: &Ui, task: impl FnOnce() -> FileEvent + Send + 'static) {
+    fn spawn(&self, ui: &Ui, task: impl FnOnce() -> FileEvent + Send + 'static) -> JoinHandle<()> {
         let (outbox, ctx) = (self.outbox.clone(), ui.ctx().clone());
         std::thread::spawn(move || {
             // The window may be closed by now.
             let _ = outbox.send(task());
             ctx.request_repaint();
-        });
+        })
     }
 }
 

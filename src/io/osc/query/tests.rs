@@ -152,6 +152,9 @@ fn a_program_that_listens_hears_changes_and_sends_packets() {
     let context = context();
     let (worker, address) = open(&context);
     let (mut socket, _) = tungstenite::connect(format!("ws://{address}/")).expect("a WebSocket");
+    if let tungstenite::stream::MaybeTlsStream::Plain(stream) = socket.get_mut() {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a limit");
+    }
     let command = |name: &str, path: &str| Sent::text(json!({ "COMMAND": name, "DATA": path }).to_string());
     let next = |socket: &mut Socket| loop {
         match socket.read().expect("a message") {
