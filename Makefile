@@ -14,6 +14,8 @@ BUILDS = $(LINKS) && { [ "$$(uname)" != Linux ] || pkg-config --exists alsa libu
 PEER_PACKAGES = liblo-tools libola1 python3-numpy
 PEERS = command -v oscdump >/dev/null && { command -v olad >/dev/null || [ -x target/peers/usr/bin/olad ]; } && \
 	{ python3 -c 'import numpy' || /usr/bin/python3 -c 'import numpy'; } 2>/dev/null
+# A browser for the tests of reports.
+BROWSER = command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 # What a window needs when it opens; every desktop has it, a bare system with a display may not.
 WINDOW_PACKAGES = libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libwayland-client0 libegl1 libvulkan1 mesa-vulkan-drivers
 OPENS = ( [ "$$(uname)" != Linux ] || for library in libX11-xcb libxkbcommon-x11 libXcursor libXi libvulkan; do \
@@ -97,6 +99,7 @@ peers:
 	@{ $(PEERS); } || { $(MAKE) --no-print-directory debian-packages PACKAGES="$(PEER_PACKAGES)" && \
 		mkdir -p target/peers && cd target/peers && apt-get download ola && dpkg -x ola_*.deb . && rm ola_*.deb; } || \
 		echo "skipped: tests of OSC, light and arrays against other programs"
+	@$(BROWSER) || $(MAKE) --no-print-directory debian-packages PACKAGES=chromium || echo "skipped: tests of reports in a browser"
 
 test: lint peers
 	$(CARGO) test --locked --workspace

@@ -20,6 +20,7 @@ pub mod output;
 pub mod provenance;
 pub mod quality;
 pub mod sound;
+pub mod study;
 pub mod take;
 pub mod terminal;
 #[cfg(feature = "ui")]

@@ -86,6 +86,7 @@ impl Files {
         match Format::of(path).map_err(|error| Failure::Failed(error.to_string()))? {
             Format::Mp4 => Ok(self.output(name, path, Content::Mp4)),
             Format::Gif => Ok(self.output(name, path, Content::Gif)),
+            Format::Apng => Ok(self.output(name, path, Content::Png)),
             Format::Ffmpeg(_) => Ok(self.output(name, path, Content::Container)),
             Format::Stdout => Ok(self),
             Format::Pictures { folder, prefix } => {

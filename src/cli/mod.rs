@@ -25,6 +25,7 @@ mod render;
 mod replay;
 mod schema;
 mod sound;
+mod sweep;
 #[cfg(feature = "ui")]
 mod takes;
 mod wanted;
@@ -36,6 +37,7 @@ use std::process::ExitCode;
 
 use bendrack_nodes::patch::Patch;
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::provenance::{self, Opened};
 use crate::terminal;
@@ -69,6 +71,8 @@ enum Command {
     Render(Box<render::Render>),
     /// Writes the attention maps of words as arrays for numpy: per step, layer, head and latent frame.
     Attend(Box<attend::Attend>),
+    /// Runs a study: a patch along axes, measured against the video without bends, with a report.
+    Sweep(Box<sweep::Sweep>),
     /// Plays a patch live without a window, with devices.
     Play(Box<play::Play>),
     /// Prints the patch embedded in a PNG or MP4.
@@ -122,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Program(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Attend(command) => command.run(),
+        Command::Sweep(command) => command.run(),
         Command::Play(command) => command.run(),
         Command::Extract(command) => command.run(),
         Command::Maps(command) => command.run(),
@@ -193,6 +198,12 @@ fn open_patch(path: &Path) -> Result<Opened, Failure> {
         terminal::print_error(format_args!("{}: {problem}", path.display()));
         Failure::InvalidPatch
     })
+}
+
+/// A progress bar over a number of things, such as runs.
+fn bar(length: usize, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {what}, {{eta}} left"));
+    ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Parses the width and height of a picture, `832x480`.

@@ -63,6 +63,8 @@ pub(super) struct Recording<'a> {
     pub(super) videos: Vec<Box<dyn VideoWriter>>,
     /// The number of pictures to make.
     pub(super) wanted: u64,
+    /// Those of them that dissolve into the first ones, at the end of a loop.
+    pub(super) overlap: u64,
     /// The patch and its render.
     pub(super) provenance: Option<&'a mut Provenance>,
     /// The sound, from the first picture on.
@@ -130,7 +132,7 @@ impl Recording<'_> {
     /// Prepares the videos. The sound of an earlier recording goes through them again.
     fn begin(&mut self) -> Result<(), Failure> {
         if let Some(provenance) = &mut self.provenance {
-            provenance.render.frames = self.wanted;
+            provenance.render.frames = self.wanted - self.overlap;
             let mut videos = self.videos.iter_mut();
             videos.try_for_each(|video| video.set_provenance(provenance)).map_err(|error| output(&error))?;
         }
@@ -190,10 +192,12 @@ impl Recording<'_> {
     }
 
     fn finish(self, end: End) -> crate::output::Result<()> {
-        let Self { videos, provenance, reached, .. } = self;
+        let Self { videos, provenance, overlap, reached, .. } = self;
         let mut ended = Ok(());
         let provenance = provenance.map(|provenance| {
-            provenance.render.frames = reached.written;
+            // The overlap is not in the video. A video that ends within it has its pictures.
+            let beyond = if reached.written > overlap { overlap } else { 0 };
+            provenance.render.frames = reached.written - beyond;
             &*provenance
         });
         for mut video in videos {
@@ -296,7 +300,7 @@ mod tests {
 
     fn recording(video: Short, wanted: u64, provenance: &mut Provenance) -> Recording<'_> {
         let (videos, reached) = (vec![Box::new(video) as Box<dyn VideoWriter>], Reached::default());
-        Recording { videos, wanted, provenance: Some(provenance), sound: None, reached }
+        Recording { videos, wanted, overlap: 0, provenance: Some(provenance), sound: None, reached }
     }
 
     #[test]

@@ -189,6 +189,7 @@ mod open {
             exact: engine.is_exact(),
             // The patch has its own.
             steps: None,
+            looped: None,
             take: None,
             frames: 0,
             frame_rate: FRAME_RATE,

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::{Pass, Program, Tap};
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::bend::{self, Measured};
 use crate::sound::Sound;
@@ -417,6 +417,12 @@ impl Engine {
     fn forget(&mut self) {
         self.denoiser.drop_past();
         self.policy.forget();
+    }
+
+    /// The clean latents of the finished chunk, `[1, channels, frames, height, width]`. None from its cache pass on, and if they are not
+    /// finite.
+    pub fn made_latents(&self) -> Option<&Tensor> {
+        self.made.as_ref()?.latents.as_ref()
     }
 
     /// The program of the latest call.

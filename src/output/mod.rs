@@ -4,6 +4,7 @@
 //! [pictures](crate::media), not on the model or the window.
 
 pub mod cells;
+pub mod colour_table;
 pub mod compose;
 pub mod heatmap;
 pub mod layout;

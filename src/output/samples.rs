@@ -21,7 +21,7 @@ fn samples() {
         let _ = fs::remove_dir_all(&path);
         record(&path, 16.0, &[(*compose(&source, &scene(0.0), &measured(0.0))).clone()]);
     }
-    for name in ["video.mp4", "video.gif"] {
+    for name in ["video.mp4", "video.gif", "video.apng"] {
         let source = Source::Composite {
             a: sources()["overlay"].clone(),
             b: sources()["spectrum"].clone(),

@@ -55,6 +55,9 @@ pub struct Render {
     /// The denoising steps of a chunk, if they are not those of the patch or of the family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
+    /// Pictures over which the end of a loop dissolves into its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looped: Option<u64>,
     /// The SHA-256 of the take that was made again, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub take: Option<String>,

@@ -28,6 +28,7 @@ fn provenance() -> Provenance {
         zoom: 4,
         exact: false,
         steps: None,
+        looped: None,
         take: None,
         frames: 3,
         frame_rate: 16.0,

@@ -250,7 +250,7 @@ fn moves_as(motion: Motion, thing: usize, found: &Found) -> bool {
 }
 
 /// Shortest displacement between two tokens on the torus: down, right.
-fn way(from: Token, to: Token) -> (isize, isize) {
+pub fn way(from: Token, to: Token) -> (isize, isize) {
     let half = (TOKENS / 2) as isize;
     let short = |from: usize, to: usize| (to as isize - from as isize + half).rem_euclid(2 * half) - half;
     (short(from.0, to.0), short(from.1, to.1))

@@ -56,7 +56,7 @@ pub fn judge_model(prompts: &[Prompt], steps: Option<usize>, mut each: impl FnMu
     for prompt in prompts {
         let mut frames = Vec::new();
         let patch = tapped(prompt, player.last_step())?;
-        player.play(&patch, FRAMES, |frame| frames.extend(is_judged(&frame).then_some(frame)))?;
+        player.play(&patch, FRAMES, |frame| frames.extend(is_judged(frame.number).then_some(frame)))?;
         let canvases: Vec<Canvas> = frames.iter().map(|frame| Canvas::of(&frame.picture)).collect();
         let (mut scores, found) = judge.video(&prompt.scene, &canvases, 1);
         judge_maps(prompt, &frames, &found, &mut scores);
@@ -83,9 +83,9 @@ pub fn judge_real(prompts: &[Prompt]) -> Result<Scores> {
     Ok(all)
 }
 
-/// True if the judge scores a frame. The first latent frame of a video has a single frame, which counts for nothing.
-fn is_judged(frame: &Frame) -> bool {
-    frame.number % LATENT_FRAMES as u64 == JUDGED as u64 + 1
+/// True if the judge scores the frame of a number. The first latent frame of a video has a single frame, which counts for nothing.
+pub fn is_judged(number: u64) -> bool {
+    number % LATENT_FRAMES as u64 == JUDGED as u64 + 1
 }
 
 /// Scores pointing: the maps of the last chunk, word by word.

@@ -46,9 +46,9 @@ pub fn measure(
     for prompt in prompts {
         let (mut beginning, mut end) = (Vec::new(), Vec::new());
         player.play(&plain(prompt), total, |frame: Frame| {
-            if is_judged(&frame) && frame.number < window {
+            if is_judged(frame.number) && frame.number < window {
                 beginning.push(frame);
-            } else if is_judged(&frame) && frame.number + window >= total {
+            } else if is_judged(frame.number) && frame.number + window >= total {
                 end.push(frame);
             }
         })?;

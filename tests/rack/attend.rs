@@ -96,7 +96,9 @@ fn arrays_have_concepts_places_and_neurons() {
     let place = tempfile::tempdir().expect("a folder");
     let at = |name: &str| place.path().join(name);
     let prompt = ["--prompt", "a red tulip over a blue gradient", "--seconds", "0.3"];
-    let more = ["--words", "tulip", "--concepts", "tulip,cat", "--from", "0.5,0.25", "--neurons"];
+    let timeline = format!("{}/", at("steps").display());
+    let more =
+        ["--words", "tulip", "--concepts", "tulip,cat", "--from", "0.5,0.25", "--neurons", "--timeline", &timeline];
     let done = attend(&at("all"), &[&prompt[..], &more].concat());
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let index = index(&at("all"));
@@ -112,6 +114,11 @@ fn arrays_have_concepts_places_and_neurons() {
         assert!(numbers.iter().all(|number| number.is_finite() && *number >= 0.0), "{entry}");
         assert!(numbers.iter().any(|number| *number > 0.0), "{entry}");
     }
+    // The timeline has a picture and the maps of all steps, for each subject that has a place in the picture.
+    let pictures = fs::read_dir(at("steps")).expect("a folder").count();
+    let first = image::open(at("steps").join("000000.png")).expect("a picture");
+    let steps = u32::try_from(arrays[0].0[1]).expect("a number");
+    assert_eq!((pictures, first.width(), first.height()), (5, (steps + 1) * 66, 4 * 66));
     let [inside, outside, cat] = [0, 1, 2].map(|at: usize| &arrays[at].1);
     assert!(likeness(inside, outside) > 0.8, "{}", likeness(inside, outside));
     assert!(likeness(inside, cat) < likeness(inside, outside));

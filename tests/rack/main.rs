@@ -15,5 +15,6 @@ mod play;
 mod renders;
 mod rig;
 mod soak;
+mod sweep;
 mod takes;
 mod terminal;

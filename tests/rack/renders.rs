@@ -79,27 +79,61 @@ fn a_killed_render_goes_on_bit_for_bit() {
     let sound = folder();
     let wav = sound.path().join("tone.wav");
     write_tone(&wav, 12);
-    for (name, with) in [("a.mp4", Some(&wav)), ("a.gif", None), ("pictures/", None)] {
-        let more: Vec<&str> = with.iter().flat_map(|path| ["--audio", path.to_str().expect("a path")]).collect();
+    let wav = wav.to_str().expect("a path");
+    for (name, more) in [("a.mp4", &["--audio", wav][..]), ("a.gif", &[]), ("pictures/", &["--loop", "1"])] {
         let whole = folder();
-        let done = render(whole.path(), name, &more).output().expect("it runs");
+        let done = render(whole.path(), name, more).output().expect("it runs");
         assert!(done.status.success(), "{name}: {}", said(&done));
         let killed = folder();
         for at in [5, 30, 76] {
-            let again = [&more[..], &["--resume"]].concat();
+            let again = [more, &["--resume"]].concat();
             let mut child = started(&mut render(killed.path(), name, &again), at);
             child.kill().expect("it is running");
             child.wait().expect("it ends");
-            let refused = render(killed.path(), name, &more).output().expect("it runs");
+            let refused = render(killed.path(), name, more).output().expect("it runs");
             assert_eq!(refused.status.code(), Some(2), "{name}");
             assert!(said(&refused).contains("--resume") && said(&refused).contains("--again"), "{}", said(&refused));
         }
-        let done = render(killed.path(), name, &[&more[..], &["--resume"]].concat()).output().expect("it runs");
+        let done = render(killed.path(), name, &[more, &["--resume"]].concat()).output().expect("it runs");
         assert!(done.status.success(), "{name}: {}", said(&done));
         let (killed, whole) = (files(&killed), files(&whole));
         assert_eq!(killed.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{name}");
         assert!(killed == whole, "{name}: the files differ");
     }
+}
+
+/// The mean difference of two pictures, in levels.
+fn difference(a: &Path, b: &Path) -> f64 {
+    let [a, b] = [a, b].map(|path| image::open(path).expect("a picture").to_rgb8().into_raw());
+    a.iter().zip(&b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64
+}
+
+/// The last picture of a loop is as near to the first as any two pictures in a row. Its length is the one that was asked for.
+#[test]
+fn a_loop_has_no_seam() {
+    let seams = [&[][..], &["--loop", "1"]].map(|more| {
+        let place = folder();
+        let done = render(place.path(), "a/", more).output().expect("it runs");
+        assert!(done.status.success(), "{}", said(&done));
+        let at = |number: usize| place.path().join(format!("a/{number:06}.png"));
+        assert!(at(149).is_file() && !at(150).exists(), "150 pictures");
+        let record = fs::read(place.path().join("a/patch.bend.json")).expect("a record");
+        let record: serde_json::Value = serde_json::from_slice(&record).expect("JSON");
+        assert_eq!(
+            (record["render"]["frames"].as_u64(), record["render"]["looped"].as_u64()),
+            (Some(150), more.get(1).map(|_| 16))
+        );
+        let steps: Vec<f64> = (1..150).map(|number| difference(&at(number - 1), &at(number))).collect();
+        (difference(&at(149), &at(0)), steps.into_iter().fold(0.0, f64::max))
+    });
+    let [(open, _), (closed, largest)] = seams;
+    assert!(
+        closed <= largest && closed < open / 2.0,
+        "the seam is {closed}, without a loop {open}; steps up to {largest}"
+    );
+    let refused = render(folder().path(), "a.mp4", &["--loop", "5"]).output().expect("it runs");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("--loop 5: give at most half of the length, 4.6875 s"), "{}", said(&refused));
 }
 
 /// Ctrl+C and SIGTERM: the video so far is whole, and the render goes on.

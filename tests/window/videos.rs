@@ -25,6 +25,7 @@ fn provenance() -> Provenance {
         zoom: 1,
         exact: false,
         steps: None,
+        looped: None,
         take: None,
         frames: 1,
         frame_rate: 16.0,

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod subject;
+mod timeline;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +14,7 @@ use bendrack_nodes::patch::Patch;
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
+use super::files::Files;
 use super::interrupt::Interrupt;
 use super::{Failure, models, read_patch, size};
 use crate::disk;
@@ -25,6 +27,7 @@ use crate::terminal;
 use crate::wan::error::message;
 use arrays::{Array, Format, Number};
 use subject::{Axes, Subject, probe_name};
+use timeline::Timeline;
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 3.0;
@@ -84,6 +87,9 @@ pub(super) struct Attend {
     /// Write numbers of 32 bits instead of 16.
     #[arg(long)]
     full: bool,
+    /// Also write a video of the maps: a row for each word, a column for each denoising step.
+    #[arg(long, value_name = "FILE")]
+    timeline: Option<PathBuf>,
     /// Length in seconds [default: 3].
     #[arg(long, value_parser = clap::value_parser!(f64))]
     seconds: Option<f64>,
@@ -106,6 +112,9 @@ pub(super) struct Attend {
 
 impl Attend {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if let Some(path) = &self.timeline {
+            Files::default().video("--timeline", path)?.check()?;
+        }
         let interrupt = Interrupt::watch()?;
         let patch = self.patch()?;
         let mut engine = self.engine(&patch)?;
@@ -119,6 +128,7 @@ impl Attend {
         }
         let probes = subjects.iter().enumerate().flat_map(|(number, subject)| subject.probes(number, axes));
         engine.set_probes(probes.collect());
+        let mut timeline = self.timeline.as_deref().map(Timeline::open).transpose()?;
         let mut done = 0;
         let mut problem = None;
         while done < axes.frames && !interrupt.is_asked() && problem.is_none() {
@@ -126,6 +136,10 @@ impl Attend {
                 Err(error) => problem = Some(message(&error)),
                 Ok(frames) => {
                     for frame in frames {
+                        if let Some(timeline) = timeline.as_mut().filter(|_| (frame.latent as usize) < axes.frames) {
+                            let pushed = timeline.push(&frame, &subjects, axes);
+                            problem = problem.or(pushed.err().map(|error| error.to_string()));
+                        }
                         // The first picture of each latent frame brings its maps.
                         if frame.latent as usize == done && done < axes.frames && problem.is_none() {
                             let written = self.write(&mut arrays, &subjects, axes, done, &frame.probes);
@@ -135,6 +149,9 @@ impl Attend {
                     }
                 }
             }
+        }
+        if let Some(timeline) = timeline {
+            timeline.finish()?;
         }
         // An array of all frames keeps its length: what is missing is not a number.
         if self.layout == Layout::Kiss {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::bar;
 use crate::cli::files::{Content, Files};
-use crate::cli::{Failure, print, print_json};
+use crate::cli::{Failure, bar, print, print_json};
 use crate::disk;
 use crate::output::plot::{Chart, Line};
 use crate::quality::cache::{AFTER, Answer, Policy, REACHED, Stepped, measure, suitable};

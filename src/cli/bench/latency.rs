@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::bar;
-use crate::cli::{Failure, models, print, print_json, size};
+use crate::cli::{Failure, bar, models, print, print_json, size};
 use crate::quality::latency::{Latencies, Touch, measure};
 use crate::wan::error::message;
 

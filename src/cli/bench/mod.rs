@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use bendrack_nodes::compile::plan::DENOISING_STEPS;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::files::{Content, Files};
 use super::record::output;
-use super::{Failure, print, print_json};
+use super::{Failure, bar, print, print_json};
 use crate::engine::Frame;
 use crate::media::Picture;
 use crate::output::sheet::sheet;
@@ -135,11 +134,6 @@ fn write_sheet(path: &Path, rows: &[Vec<Frame>]) -> Result<(), Failure> {
         .write_image(&rgb, width as u32, height as u32, ExtendedColorType::Rgb8)
         .map_err(|error| Failure::Failed(format!("{}: {error}; give a path that can be written", path.display())))?;
     part.keep().map_err(|error| output(&error))
-}
-
-fn bar(length: usize, what: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {what}, {{eta}} left"));
-    ProgressBar::new(length as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn png(text: &str) -> Result<PathBuf, String> {

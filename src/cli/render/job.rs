@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{HumanBytes, ProgressBar};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -17,13 +18,15 @@ use crate::cli::replay::Player;
 use crate::disk;
 use crate::engine::{Phase, Session, Warning};
 use crate::hex::hex;
-use crate::output::video::{End, Format, VideoWriter};
+use crate::output::video::{End, Format, VideoWriter, growing_path};
 use crate::terminal;
 use crate::wan::error::message;
 use crate::wan::stored::Tensors;
 
 /// Longest printed warning, in characters.
 const LONGEST: usize = 300;
+/// Time between two descriptions of sizes and stages.
+const DESCRIBED: Duration = Duration::from_secs(1);
 
 /// The progress of a render: a line of `--progress`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -70,6 +73,8 @@ pub(super) struct Job {
     keeper: Option<Keeper>,
     /// True if an older video is at the place of one of the videos, and stays until the new one is whole.
     is_replacing: bool,
+    /// The time at which the bar last got sizes and stages.
+    described: Instant,
 }
 
 /// The keeper of checkpoints.
@@ -108,7 +113,26 @@ impl Job {
             interrupt,
             keeper,
             is_replacing: false,
+            described: Instant::now(),
         }
+    }
+
+    /// Shows the size of the videos so far and the stages that take most of the time, once in a while.
+    fn describe(&mut self) {
+        if self.bar.is_hidden() || self.described.elapsed() < DESCRIBED {
+            return;
+        }
+        self.described = Instant::now();
+        let outputs = self.keeper.iter().flat_map(|keeper| &keeper.outputs);
+        let sizes = outputs.filter_map(|output| Some(std::fs::metadata(growing_path(output)).ok()?.len()));
+        let bytes: u64 = sizes.sum();
+        let size = if bytes > 0 { format!("{}, ", HumanBytes(bytes)) } else { String::new() };
+        let mut stages = self.session.engine().times().stages().map(|(name, clock)| (clock.total.as_secs_f64(), name));
+        stages.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let whole: f64 = stages.iter().map(|(secs, _)| secs).sum();
+        let share = |(secs, name): &(f64, &str)| format!("{name} {:.0} %", 100.0 * secs / whole);
+        let stages: Vec<String> = stages.iter().take(2).map(share).collect();
+        self.bar.set_message(format!("{size}{}", stages.join(", ")));
     }
 
     /// An older video at the place of a new one stays until that is whole.
@@ -222,6 +246,7 @@ impl Maker for Job {
             // A closed pipe does not stop the render.
             let _ = serde_json::to_string(progress).map(|line| terminal::print_json(&(line + "\n")));
         }
+        self.describe();
         let made = self.bar.position() + frames.len() as u64;
         self.bar.set_position(self.bar.length().map_or(made, |wanted| made.min(wanted)));
         Ok(frames.into_iter().map(|frame| (frame.screen, frame.recorded)).collect())

@@ -25,7 +25,7 @@ use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
 use crate::io::audio::AudioSource;
-use crate::output::video::{Format, VideoWriter};
+use crate::output::video::{Format, Loop, VideoWriter};
 use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
@@ -45,7 +45,7 @@ pub(super) struct Render {
     patch: Option<PathBuf>,
     #[command(flatten)]
     pub(super) replay: Replay,
-    /// File to write: .mp4, .gif, or .png for numbered pictures; a name that ends in / is a folder of them. With ffmpeg .mov (ProRes),
+    /// File to write: .mp4, .gif, .apng, or .png for numbered pictures; a name that ends in / is a folder of them. With ffmpeg .mov (ProRes),
     /// .mkv (HEVC), .webm (VP9), .av1.mkv; - is YUV4MPEG2 on standard output. Repeat the flag for more files of the same pictures.
     #[arg(short, long, value_name = "FILE", required = true)]
     output: Vec<PathBuf>,
@@ -64,6 +64,9 @@ pub(super) struct Render {
     /// Length in seconds [default: 5, or the whole take].
     #[arg(long, value_parser = seconds)]
     seconds: Option<f64>,
+    /// Make a video that loops: its end dissolves into its beginning over this time, in seconds.
+    #[arg(long = "loop", value_name = "SECONDS", value_parser = seconds, conflicts_with_all = ["take", "audio"])]
+    looped: Option<f64>,
     /// Seed of the video and of all random nodes, instead of the patch's own.
     #[arg(long)]
     seed: Option<u64>,
@@ -110,22 +113,7 @@ pub(super) struct Render {
 
 impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let files = self.files()?;
-        files.check()?;
-        let piped = self.output.len() - self.files_written().count();
-        if piped > 1 || piped > 0 && self.progress {
-            return Err(Failure::Usage("two things would write to standard output; leave one out".to_owned()));
-        }
-        if piped > 0 && std::io::stdout().is_terminal() {
-            let why = "-o -: standard output is a terminal; add a program that reads pictures, such as | ffplay -";
-            return Err(Failure::Usage(why.to_owned()));
-        }
-        if self.resume && !self.can_resume() {
-            let of = |path: &&PathBuf| Format::of(path).is_ok_and(|format| !format.is_resumable());
-            let other = self.output.iter().find(of).map(|path| path.display().to_string()).unwrap_or_default();
-            let why = format!("{other}: only MP4, GIF and numbered PNG can go on; leave --resume out");
-            return Err(Failure::Usage(why));
-        }
+        let files = self.checked_files()?;
         let source = match &self.patch {
             Some(path) => self.compiled(path)?,
             None => self.replay.read(&self)?,
@@ -133,12 +121,15 @@ impl Render {
         let samples = source.samples()?;
         let default = source.pictures.unwrap_or((SECONDS * FRAME_RATE) as u64);
         let wanted = self.frames.or(self.seconds.map(|secs| (secs * FRAME_RATE).round().max(1.0) as u64));
-        let wanted = wanted.unwrap_or(default);
+        let shown = wanted.unwrap_or(default);
+        let lengths = self.lengths(shown)?;
+        let overlap = lengths.map_or(0, |lengths| lengths.overlap);
+        let wanted = shown + overlap;
         // The videos open before the model loads, so that an unwritable file fails at once.
         let interrupt = Interrupt::watch()?;
         let checkpoint = self.unfinished(wanted)?;
         let is_replacing = self.is_replacing();
-        let mut videos = if checkpoint.is_none() { self.new_videos()? } else { Vec::new() };
+        let mut videos = if checkpoint.is_none() { self.new_videos(lengths)? } else { Vec::new() };
         let bar = self.bar(wanted);
         let start = Instant::now();
         let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
@@ -156,11 +147,11 @@ impl Render {
         let loaded = start.elapsed();
         let patch = Patch::clone(&source.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
-        let mut provenance = self.provenance(patch, &engine, size, source.take)?;
-        let settings = self.settings(&engine, size, &patch_sha256)?;
-        if self.resume && checkpoint.is_none() && self.is_finished(provenance.as_ref(), wanted) {
+        let mut provenance = self.provenance(patch, &engine, size, (source.take, lengths))?;
+        let settings = self.settings(&engine, (size, lengths), &patch_sha256)?;
+        if self.resume && checkpoint.is_none() && self.is_finished(provenance.as_ref(), shown) {
             bar.finish_and_clear();
-            self.leave_finished(videos, wanted);
+            self.leave_finished(videos, shown);
             return Ok(());
         }
         let session = Session::new(engine, source.patch);
@@ -173,8 +164,14 @@ impl Render {
             checkpoint.check(&self.checkpoint_path(), &settings)?;
             videos = self.old_videos(&checkpoint.videos)?;
         }
-        let mut recording =
-            Recording { videos, wanted, provenance: provenance.as_mut(), sound: samples, reached: Reached::default() };
+        let mut recording = Recording {
+            videos,
+            wanted,
+            overlap,
+            provenance: provenance.as_mut(),
+            sound: samples,
+            reached: Reached::default(),
+        };
         match checkpoint {
             Some((checkpoint, tensors)) => {
                 recording.reached = checkpoint.reached.clone();
@@ -191,17 +188,20 @@ impl Render {
         self.warn(space::warning(&self.output, wanted.saturating_sub(begun), screen));
         let start = Instant::now();
         let (kept, recorded) = recording.run(&mut job);
+        let is_open = lengths.is_some() && recorded.is_ok() && kept < wanted;
+        let kept = kept.saturating_sub(overlap);
         job.bar.finish_and_clear();
         let provenance = provenance.filter(|_| kept > 0 && !(recorded.is_err() && job.ends_beside()));
         let ended = self.ended(&job, recorded);
         let left = self.write_sidecars(&files, provenance.as_ref())?;
         ended?;
-        left.into_iter().chain(job.repeated()).for_each(|left| self.warn(Some(left)));
+        let open = is_open.then(|| "the loop does not close, as output.record left out pictures".to_owned());
+        left.into_iter().chain(job.repeated()).chain(open).for_each(|left| self.warn(Some(left)));
         let seconds = start.elapsed().as_secs_f64();
-        self.print_summary(begun, (wanted, kept), seconds);
+        self.print_summary(begun, (shown, kept), seconds);
         match &self.report {
             Some(path) => {
-                let report = job.report(&self, (wanted, kept, wanted - begun), seconds, loaded.as_secs_f64(), size);
+                let report = job.report(&self, (shown, kept, wanted - begun), seconds, loaded.as_secs_f64(), size);
                 // Another program may have written there meanwhile.
                 check_replaced("--report", path, Content::Report)?;
                 write_report(path, &(report + "\n")).map_err(|error| {
@@ -212,10 +212,42 @@ impl Render {
         }
     }
 
+    /// The files of the command, unless they cannot be written together, or not as the flags ask.
+    fn checked_files(&self) -> Result<Files, Failure> {
+        let files = self.files()?;
+        files.check()?;
+        let piped = self.output.len() - self.files_written().count();
+        if piped > 1 || piped > 0 && self.progress {
+            return Err(Failure::Usage("two things would write to standard output; leave one out".to_owned()));
+        }
+        if piped > 0 && std::io::stdout().is_terminal() {
+            let why = "-o -: standard output is a terminal; add a program that reads pictures, such as | ffplay -";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        if self.resume && !self.can_resume() {
+            let of = |path: &&PathBuf| Format::of(path).is_ok_and(|format| !format.is_resumable());
+            let other = self.output.iter().find(of).map(|path| path.display().to_string()).unwrap_or_default();
+            let why = format!("{other}: only MP4, GIF, APNG and numbered PNG can go on; leave --resume out");
+            return Err(Failure::Usage(why));
+        }
+        Ok(files)
+    }
+
+    /// The lengths of a loop of this number of pictures, for --loop.
+    fn lengths(&self, pictures: u64) -> Result<Option<Loop>, Failure> {
+        let Some(secs) = self.looped else { return Ok(None) };
+        let overlap = (secs * FRAME_RATE).round().max(1.0) as u64;
+        if overlap > pictures / 2 {
+            let most = pictures as f64 / 2.0 / FRAME_RATE;
+            return Err(Failure::Usage(format!("--loop {secs}: give at most half of the length, {most} s")));
+        }
+        Ok(Some(Loop { pictures, overlap }))
+    }
+
     /// Leaves finished videos as they are, without the new ones.
     fn leave_finished(&self, videos: Vec<Box<dyn VideoWriter>>, wanted: u64) {
         let (provenance, sound, reached) = (None, None, Reached::default());
-        Recording { videos, wanted, provenance, sound, reached }.discard();
+        Recording { videos, wanted, overlap: 0, provenance, sound, reached }.discard();
         if !self.quiet {
             let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();
             terminal::print_error(format_args!(
@@ -293,7 +325,7 @@ impl Render {
         patch: Patch,
         engine: &Engine,
         size: (usize, usize),
-        take: Option<String>,
+        (take, lengths): (Option<String>, Option<Loop>),
     ) -> Result<Option<Provenance>, Failure> {
         if self.no_metadata {
             return Ok(None);
@@ -309,6 +341,7 @@ impl Render {
             zoom: engine.zoom(),
             exact: engine.is_exact(),
             steps: self.steps.map(|steps| steps as usize),
+            looped: lengths.map(|lengths| lengths.overlap),
             take,
             frames: 0,
             frame_rate: FRAME_RATE,
@@ -365,8 +398,8 @@ impl Render {
         if self.quiet {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
-        let bar = ProgressBar::new(frames);
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left, {msg}");
+        let bar = ProgressBar::new(frames).with_message("loading the model");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar
     }

@@ -21,6 +21,7 @@ fn estimate(video: &Path, pictures: u64, (width, height): (usize, usize)) -> u64
         Ok(Format::Mp4) | Err(_) => 2.0 * PER_PIXEL[0],
         Ok(Format::Gif | Format::Ffmpeg(_)) => 2.0 * PER_PIXEL[1],
         Ok(Format::Stdout) => 0.0,
+        Ok(Format::Apng) => 2.0 * PER_PIXEL[2],
         Ok(Format::Pictures { .. }) => PER_PIXEL[2],
     };
     (pictures as f64 * (width * height) as f64 * per_pixel) as u64

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::engine::model::FRAME_RATE;
 use crate::files;
 use crate::hex::hex;
-use crate::output::video::{self, Format, Position, VideoWriter};
+use crate::output::video::{self, Format, Loop, Position, VideoWriter};
 use crate::provenance::{self, Provenance, patch_sha256, sidecar};
 use crate::wan::error::message;
 use crate::wan::stored::Tensors;
@@ -119,8 +119,14 @@ impl Render {
     }
 
     /// New videos.
-    pub(super) fn new_videos(&self) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
-        let open = |path: &PathBuf| video::open(path, FRAME_RATE).map_err(|error| output_failure(&error));
+    pub(super) fn new_videos(&self, lengths: Option<Loop>) -> Result<Vec<Box<dyn VideoWriter>>, Failure> {
+        let open = |path: &PathBuf| {
+            let video = video::open(path, FRAME_RATE).map_err(|error| output_failure(&error))?;
+            Ok(match lengths {
+                Some(lengths) => video::loop_of(video, path, lengths),
+                None => video,
+            })
+        };
         self.output.iter().map(open).collect()
     }
 
@@ -142,7 +148,7 @@ impl Render {
     pub(super) fn settings(
         &self,
         engine: &Engine,
-        size: (usize, usize),
+        (size, lengths): ((usize, usize), Option<Loop>),
         patch_sha256: &str,
     ) -> Result<BTreeMap<String, String>, Failure> {
         let model = engine.model().sha256().map_err(|error| Failure::Failed(message(&error)))?;
@@ -155,7 +161,11 @@ impl Render {
             }
         };
         let interval = self.checkpoint.map_or_else(String::new, |seconds| seconds.to_string());
+        // A loop cannot become longer: its end is on the way to its beginning.
+        let looped =
+            lengths.map_or_else(String::new, |Loop { pictures, overlap }| format!("{overlap} of {pictures} pictures"));
         let settings = [
+            ("--loop", looped),
             ("the patch (or --set, --snapshot, --seed)", patch_sha256.to_owned()),
             ("the model", model),
             ("--size", format!("{}x{}", size.0, size.1)),
@@ -183,7 +193,7 @@ impl Render {
         let Err(Failure::Failed(why)) = recorded else {
             if job.keeps() && recorded.is_ok() {
                 // The checkpoint first: the videos are whole, and nothing goes on with them.
-                let grows = |path: &&PathBuf| matches!(Format::of(path), Ok(Format::Mp4 | Format::Gif));
+                let grows = |path: &&PathBuf| matches!(Format::of(path), Ok(Format::Mp4 | Format::Gif | Format::Apng));
                 let grown = self.output.iter().filter(grows).map(|path| video::growing_path(path));
                 for path in [self.checkpoint_path()].into_iter().chain(grown) {
                     let _ = fs::remove_file(path);

@@ -69,6 +69,7 @@ fn rig_with(program: &Path, sound: Option<SoundFile>) -> Rig {
         zoom: 1,
         exact: false,
         steps: None,
+        looped: None,
         take: None,
         frames: 0,
         frame_rate: 16.0,

@@ -3,10 +3,12 @@
 //! A video grows beside its place, and moves there when it is whole; an older one stays until then. A video dropped without
 //! [`VideoWriter::finish`] leaves no file, unless it is [settled](VideoWriter::settle): then it can go on with [`resume`].
 
+mod apng;
 mod ffmpeg;
 mod gif;
 mod growing;
 mod h264;
+mod looped;
 mod mp4;
 mod opus;
 pub(crate) mod part;
@@ -17,6 +19,7 @@ mod yuv;
 
 pub use self::ffmpeg::Codec;
 pub use self::growing::growing_path;
+pub use self::looped::Loop;
 pub use self::png::is_numbered;
 
 use std::borrow::Cow;
@@ -102,12 +105,16 @@ pub enum Position {
     Mp4(mp4::Reached),
     /// In a GIF.
     Gif(gif::Reached),
+    /// In an animated PNG.
+    Apng(apng::Reached),
     /// In a video of another program, which cannot go on.
     Elsewhere,
     /// In numbered pictures: their count.
     Pictures(usize),
     /// In a video of one size.
     Sized(Option<(usize, usize)>, Box<Self>),
+    /// In a loop.
+    Looped(looped::Reached, Box<Self>),
 }
 
 /// A video at `path`, shown at `frame_rate` pictures per second, in the format of the path's extension.
@@ -116,6 +123,7 @@ pub enum Position {
 /// |---|---|---|
 /// | `a.mp4` | H.264 with Opus, for players and editors | a second of the compressed video |
 /// | `a.gif` | 256 colours per picture, endless, at most 50 pictures per second | one picture |
+/// | `a.apng` | animated PNG: exact, endless | one picture |
 /// | `a.png` | `a_000000.png`, `a_000001.png`, …: exact | one picture |
 /// | `a/`, or a folder there is | `a/000000.png`, …: exact | one picture |
 /// | `a.mov`, `a.mkv`, `a.webm`, `a.av1.mkv` | ProRes 422 HQ, HEVC, VP9, AV1, by the program ffmpeg | one picture |
@@ -132,11 +140,17 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     let video: Box<dyn VideoWriter> = match Format::of(path)? {
         Format::Mp4 => Box::new(mp4::Mp4::open(path, frame_rate)?),
         Format::Gif => Box::new(gif::Gif::open(path, frame_rate)?),
+        Format::Apng => Box::new(apng::Apng::open(path, frame_rate)?),
         Format::Pictures { folder, prefix } => Box::new(png::Png::open(&folder, prefix)?),
         Format::Ffmpeg(codec) => Box::new(ffmpeg::Ffmpeg::open(path, frame_rate, codec)?),
         Format::Stdout => Box::new(ffmpeg::Piped::open()),
     };
     Ok(Box::new(Steady { video, path: path.to_owned(), size: None }))
+}
+
+/// A video whose end dissolves into its beginning. It takes the pictures of the loop and those of the overlap, and has no sound.
+pub fn loop_of(video: Box<dyn VideoWriter>, path: &Path, lengths: Loop) -> Box<dyn VideoWriter> {
+    Box::new(looped::Looped::new(video, path.to_owned(), lengths))
 }
 
 /// A video that goes on from where it was [settled](VideoWriter::settle). What came after is dropped.
@@ -148,11 +162,16 @@ pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
 /// If the file is missing or too short, if another program writes it, or if the position is that of another format.
 pub fn resume(path: &Path, frame_rate: f64, position: Position) -> Result<Box<dyn VideoWriter>> {
     check_rate(path, frame_rate)?;
+    if let Position::Looped(reached, position) = position {
+        let video = resume(path, frame_rate, *position)?;
+        return Ok(Box::new(looped::Looped::resume(video, path.to_owned(), reached)?));
+    }
     let other = || Error::new(path, "the checkpoint is that of another video; begin the render again");
     let Position::Sized(size, position) = position else { return Err(other()) };
     let video: Box<dyn VideoWriter> = match (Format::of(path)?, *position) {
         (Format::Mp4, Position::Mp4(reached)) => Box::new(mp4::Mp4::resume(path, frame_rate, reached)?),
         (Format::Gif, Position::Gif(reached)) => Box::new(gif::Gif::resume(path, frame_rate, reached)?),
+        (Format::Apng, Position::Apng(reached)) => Box::new(apng::Apng::resume(path, frame_rate, reached)?),
         (Format::Pictures { folder, prefix }, Position::Pictures(number)) => {
             Box::new(png::Png::resume(&folder, prefix, number)?)
         }
@@ -168,7 +187,7 @@ pub fn resume(path: &Path, frame_rate: f64, position: Position) -> Result<Box<dy
 /// If another program writes the video now.
 pub fn left_over(path: &Path) -> Result<Option<PathBuf>> {
     let left = match Format::of(path)? {
-        Format::Mp4 | Format::Gif | Format::Ffmpeg(_) => growing_path(path),
+        Format::Mp4 | Format::Gif | Format::Apng | Format::Ffmpeg(_) => growing_path(path),
         Format::Stdout => return Ok(None),
         Format::Pictures { folder, prefix } => png::lock_path(&folder, &prefix),
     };
@@ -208,6 +227,8 @@ pub enum Format {
     Mp4,
     /// One GIF.
     Gif,
+    /// One animated PNG.
+    Apng,
     /// A video that the program ffmpeg writes.
     Ffmpeg(Codec),
     /// YUV4MPEG2 on standard output.
@@ -224,7 +245,7 @@ pub enum Format {
 impl Format {
     /// True if a video of the format can go on after an end.
     pub const fn is_resumable(&self) -> bool {
-        matches!(self, Self::Mp4 | Self::Gif | Self::Pictures { .. })
+        matches!(self, Self::Mp4 | Self::Gif | Self::Apng | Self::Pictures { .. })
     }
 
     /// The format of a path: see [`open`].
@@ -245,13 +266,14 @@ impl Format {
         match path.extension().unwrap_or_default().to_ascii_lowercase().to_str() {
             Some("mp4") => Ok(Self::Mp4),
             Some("gif") => Ok(Self::Gif),
+            Some("apng") => Ok(Self::Apng),
             Some("png") => {
                 let mut prefix = path.file_stem().unwrap_or_default().to_owned();
                 prefix.push("_");
                 Ok(Self::Pictures { folder: path.parent().unwrap_or(Path::new("")).to_owned(), prefix })
             }
             _ => {
-                let message = "choose a name that ends in .mp4, .gif or .png (numbered pictures), in / for a folder of them, with ffmpeg in .mov, .mkv, .webm or .av1.mkv, or - for standard output";
+                let message = "choose a name that ends in .mp4, .gif, .apng or .png (numbered pictures), in / for a folder of them, with ffmpeg in .mov, .mkv, .webm or .av1.mkv, or - for standard output";
                 Err(Error::new(path, message))
             }
         }

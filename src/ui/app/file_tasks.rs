@@ -66,7 +66,7 @@ impl Purpose {
             }
             Self::Save(_) => &[("bendrack patch", &["json"])],
             Self::SaveMaps(_) | Self::LoadMaps => &[("bendrack maps", &["json"])],
-            Self::Video => &[("video", &["mp4", "gif", "png"])],
+            Self::Video => &[("video", &["mp4", "gif", "apng", "png"])],
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod curve;
 mod envelope;
+mod hour;
 mod lfo;
 mod noise;
 mod walk;

@@ -86,6 +86,34 @@ fn a_gif_comes_back() {
 }
 
 #[test]
+fn an_animated_png_comes_back_exactly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shapes.apng");
+    let pictures = shapes(57, 30, 5);
+    let mut video = open(&path, 16.0).expect("a video begins");
+    video.set_provenance(&provenance()).expect("a patch");
+    for picture in &pictures {
+        video.push(picture).expect("a picture fits");
+    }
+    video.finish(End::Whole).expect("a video ends");
+    let file = || BufReader::new(File::open(&path).expect("a file"));
+    let decoder = image::codecs::png::PngDecoder::new(file()).expect("a PNG");
+    assert!(decoder.is_apng().expect("its chunks"));
+    let frames = decoder.apng().expect("an animation").into_frames().collect_frames().expect("whole frames");
+    assert_eq!(frames.len(), 5);
+    for (wanted, frame) in pictures.iter().zip(&frames) {
+        let (ms, per) = frame.delay().numer_denom_ms();
+        assert!((f64::from(ms) / f64::from(per) - 62.5).abs() < 0.5, "{ms}/{per} ms");
+        let rgb: Vec<u8> = frame.buffer().pixels().flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        assert!(rgb == wanted.rgb);
+    }
+    let info = png::Decoder::new(file()).read_info().expect("a PNG").info().animation_control.expect("an animation");
+    assert_eq!((info.num_frames, info.num_plays), (5, 0), "endless");
+    let found = crate::provenance::read(&path).expect("a file").open(&path).expect("a patch");
+    assert_eq!(found.patch, provenance().patch);
+}
+
+#[test]
 fn numbered_pictures_come_back_exactly() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = shapes(33, 20, 3);
@@ -106,7 +134,7 @@ fn numbered_pictures_come_back_exactly() {
 fn the_same_pictures_make_the_same_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let pictures = shapes(96, 64, 8);
-    for extension in ["mp4", "gif"] {
+    for extension in ["mp4", "gif", "apng"] {
         let [first, second] = ["first", "second"].map(|name| {
             let path = folder.path().join(name).with_extension(extension);
             record(&path, 24.0, &pictures);
@@ -126,7 +154,7 @@ fn the_same_pictures_make_the_same_file() {
 
 #[test]
 fn what_is_not_finished_leaves_nothing() {
-    for name in ["a.mp4", "a.gif"] {
+    for name in ["a.mp4", "a.gif", "a.apng"] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         fs::write(&path, "an older video").expect("written");
@@ -147,9 +175,12 @@ fn what_is_not_finished_leaves_nothing() {
 /// Another writer at the same place is refused, and the one that is there goes on.
 #[test]
 fn a_place_has_one_writer() {
-    for (name, left) in
-        [("both.mp4", "both.part.mp4"), ("both.gif", "both.part.gif"), ("both.png", "both_pictures.lock")]
-    {
+    for (name, left) in [
+        ("both.mp4", "both.part.mp4"),
+        ("both.gif", "both.part.gif"),
+        ("both.apng", "both.part.apng"),
+        ("both.png", "both_pictures.lock"),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         let mut one = open(&path, 16.0).expect("a video begins");
@@ -183,7 +214,7 @@ fn piece(number: usize) -> Vec<[f32; 2]> {
 #[test]
 fn a_settled_video_goes_on_as_if_nothing_had_happened() {
     let pictures = shapes(64, 48, 70);
-    for name in ["a.mp4", "a.gif", "a.png"] {
+    for name in ["a.mp4", "a.gif", "a.apng", "a.png"] {
         let [folder, other] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
         let bytes = |folder: &Path| -> Vec<(String, Vec<u8>)> {
             let mut names: Vec<_> =
@@ -237,7 +268,7 @@ fn a_settled_video_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn an_unfinished_video_is_at_its_place_and_goes_on() {
     let pictures = shapes(64, 48, 40);
-    for name in ["a.mp4", "a.gif"] {
+    for name in ["a.mp4", "a.gif", "a.apng"] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         let mut video = open(&path, 16.0).expect("a video begins");
@@ -265,8 +296,8 @@ fn errors_name_the_file_and_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let of = |name: &str, rate: f64| open(&folder.path().join(name), rate).err().expect("refused").to_string();
     for (error, words) in [
-        (of("a.avi", 16.0), ["a.avi", ".mp4, .gif or .png"]),
-        (of("none", 16.0), ["none", ".mp4, .gif or .png"]),
+        (of("a.avi", 16.0), ["a.avi", ".mp4, .gif, .apng or .png"]),
+        (of("none", 16.0), ["none", ".mp4, .gif, .apng or .png"]),
         (of("nowhere/a.mp4", 16.0), ["nowhere", "make its folder"]),
         (of("a.mp4", f64::NAN), ["a.mp4", "give a rate"]),
         (of("a.gif", 60.0), ["a.gif", "at most 50"]),

@@ -39,7 +39,7 @@ pub fn render_ui(
             let field = TextEdit::singleline(&mut panel.output).id(id).desired_width(ui.available_width());
             let field = ui.add(field);
             field.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "file of the video"));
-            field.on_hover_text("The video: .mp4, .gif, or .png for numbered pictures. No file is replaced.");
+            field.on_hover_text("The video: .mp4, .gif, .apng, or .png for numbered pictures. No file is replaced.");
         });
     });
     if matches!(view.render, RenderState::Running { .. }) {
