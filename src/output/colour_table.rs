@@ -212,9 +212,7 @@ mod tests {
             tables: vec![(String::new(), vec![vec![cell(-2.0, false), cell(2.0, true)], vec![cell(0.0, false), None]])],
         };
         let svg = tables.svg();
-        for part in
-            ["Motion &lt;1&gt;", "#14508f", ">−2.00<", "#931a37", ">+2.00<", "#f5f2ec", ">0<", "#eeeae3"]
-        {
+        for part in ["Motion &lt;1&gt;", "#14508f", ">−2.00<", "#931a37", ">+2.00<", "#f5f2ec", ">0<", "#eeeae3"] {
             assert_eq!(svg.matches(part).count(), 1, "{part}\n{svg}");
         }
         assert_eq!(svg.matches("height=\"2.5\"").count(), 1, "one mark");
