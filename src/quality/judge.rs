@@ -67,6 +67,17 @@ impl Judge {
         (scores, found)
     }
 
+    /// Of the tokens of a video's things, those at which the thing itself is recognised. The first frame belongs to latent frame `first`.
+    pub fn recognised(self, scene: &Scene, frames: &[Canvas], found: &Found, first: usize) -> Vec<Vec<Option<Token>>> {
+        let of = |(k, (frame, tokens)): (usize, (&Canvas, &Vec<Token>))| {
+            let motions: Vec<Motion> = (0..tokens.len()).map(|i| motion_at(scene, i, first + k)).collect();
+            let is_there =
+                |i: usize| self.look(scene, frame, i, tokens, &motions).is_some_and(|(is_thing, _)| is_thing);
+            tokens.iter().enumerate().map(|(i, token)| is_there(i).then_some(*token)).collect()
+        };
+        frames.iter().zip(found).enumerate().map(of).collect()
+    }
+
     /// Token of each thing: those that reduce the error of the bare ground most.
     pub fn find(self, scene: &Scene, frame: &Canvas, motions: &[Motion]) -> Vec<Token> {
         let each: Vec<Vec<f32>> =

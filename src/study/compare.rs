@@ -9,10 +9,10 @@ use crate::engine::Taps;
 use crate::engine::model::LATENT_FRAMES;
 use crate::media::{Map, Picture};
 use crate::quality::is_judged;
-use crate::quality::judge::{Found, Judge, way};
+use crate::quality::judge::{Judge, way};
 use crate::quality::scene::Prompt;
 use crate::quality::scores::{Property, Scores};
-use crate::quality::world::{Canvas, World};
+use crate::quality::world::{Canvas, Token, World};
 use crate::wan::mini::SIDE;
 
 /// Side of the blocks whose colours are compared, in pixels.
@@ -27,6 +27,9 @@ const LEAST_EDGE: f64 = 0.1;
 /// The values of the measurements.
 pub type Values = BTreeMap<Measure, f64>;
 
+/// The places of things, frame by frame; none for a thing that is not recognised.
+type Places = Vec<Vec<Option<Token>>>;
+
 /// Everything about a video that a comparison needs.
 pub struct Features {
     video: Video,
@@ -38,7 +41,7 @@ pub struct Features {
     flicker: f64,
     entropy: Option<f64>,
     /// The detector's scores and the places of things; none without a scene.
-    detected: Option<(Scores, Found)>,
+    detected: Option<(Scores, Places)>,
 }
 
 impl Features {
@@ -120,19 +123,22 @@ impl Features {
 }
 
 /// The detector's scores of a video of the small model's size.
-fn detect(video: &Video, scene: &Prompt) -> Option<(Scores, Found)> {
+fn detect(video: &Video, scene: &Prompt) -> Option<(Scores, Places)> {
     let is_of_size = video.pictures.iter().all(|picture| (picture.width, picture.height) == (SIDE, SIDE));
     let judge = Judge(World::get().ok().filter(|_| is_of_size)?);
     let judged = video.pictures.iter().enumerate().filter(|(number, _)| is_judged(*number as u64));
     let canvases: Vec<Canvas> = judged.map(|(_, picture)| Canvas::of(picture)).collect();
-    (!canvases.is_empty()).then(|| judge.video(&scene.scene, &canvases, 1))
+    if canvases.is_empty() {
+        return None;
+    }
+    let (scores, found) = judge.video(&scene.scene, &canvases, 1);
+    Some((scores, judge.recognised(&scene.scene, &canvases, &found, 1)))
 }
 
-/// The mean distance between the places of things in two videos, in tokens.
-fn place_shift(bent: &Found, unbent: &Found) -> Option<f64> {
-    let pairs = bent.iter().flatten().zip(unbent.iter().flatten());
-    let far: Vec<f64> =
-        pairs.map(|(&a, &b)| way(a, b)).map(|(down, right)| (down as f64).hypot(right as f64)).collect();
+/// The mean distance between the places of the things that are recognised in both videos, in tokens. The picture has no edges.
+fn place_shift(bent: &Places, unbent: &Places) -> Option<f64> {
+    let pairs = bent.iter().flatten().zip(unbent.iter().flatten()).filter_map(|(a, b)| a.zip(*b));
+    let far: Vec<f64> = pairs.map(|(a, b)| way(a, b)).map(|(down, right)| (down as f64).hypot(right as f64)).collect();
     (!far.is_empty()).then(|| mean(far))
 }
 
@@ -349,6 +355,15 @@ mod tests {
         let values = values(with(&left), with(&even));
         assert!((values[&Measure::MapShift] - 0.375).abs() < 1e-9, "{values:?}");
         assert!((values[&Measure::MapEntropy] + 2.0 / 3.0).abs() < 1e-9, "a third of the entropy is left: {values:?}");
+    }
+
+    /// Only things that are recognised in both videos count, along the shorter way around.
+    #[test]
+    fn places_are_compared_where_both_are_known() {
+        let bent = vec![vec![Some((0, 0)), None], vec![Some((3, 3)), Some((2, 2))]];
+        let unbent = vec![vec![Some((0, 7)), Some((1, 1))], vec![None, Some((2, 5))]];
+        assert_eq!(place_shift(&bent, &unbent), Some(2.0));
+        assert_eq!(place_shift(&vec![vec![None]], &vec![vec![Some((1, 1))]]), None);
     }
 
     #[test]

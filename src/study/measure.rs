@@ -206,7 +206,7 @@ impl Measure {
                 "Place",
                 "tokens",
                 Kind::Distance,
-                "Mean distance between the places of the things with and without bends.",
+                "Mean distance between the places of things with and without bends, where both are recognised.",
             ),
             Self::Warnings => About::of("Warnings", "per video", Kind::Count, "Number of the warnings of the engine."),
         }

@@ -28,6 +28,7 @@ pub use axis::{Axis, MOST_POINTS, Point};
 pub use setting::Setting;
 
 use crate::disk;
+use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
 use crate::files;
 
 /// The value of the `format` key.
@@ -208,9 +209,11 @@ impl Study {
         Ok(Self { title, description, parts, samples, seconds, whole })
     }
 
-    /// The number of pictures of a run.
+    /// The number of pictures of a run: whole latent frames.
     pub fn pictures(&self) -> usize {
-        (self.seconds * crate::engine::model::FRAME_RATE).round().max(1.0) as usize
+        let pictures = (self.seconds * FRAME_RATE).round().max(1.0) as usize;
+        // The first latent frame is one picture, each later one is four.
+        1 + (pictures - 1).next_multiple_of(LATENT_FRAMES)
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::diagnostics::suggest::nearest;
+use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use serde_json::Value as Json;
 
@@ -30,17 +31,22 @@ impl Setting {
         let Some(node) = patch.nodes.get(id) else {
             return if id == ENGINE { self.set_engine(patch, value) } else { Err(self.no_node(patch)) };
         };
-        let kind = node.kind.clone();
-        if let Some(def) = LIBRARY.iter().find(|def| def.name == kind)
-            && def.input(name).is_none()
-        {
-            let names = || def.inputs.iter().map(|input| input.name);
-            let near = nearest(name, names(), &mut { BUDGET });
-            let known = near.map_or_else(
-                || format!("it has {}", names().collect::<Vec<_>>().join(", ")),
-                |near| format!("did you mean {id}.{near}?"),
-            );
-            return Err(format!("{self}: {kind} has no input {name:?}; {known}"));
+        let kind = &node.kind;
+        if let Some(def) = LIBRARY.iter().find(|def| def.name == *kind) {
+            let Some((_, input)) = def.input(name) else {
+                let names = || def.inputs.iter().map(|input| input.name);
+                let near = nearest(name, names(), &mut { BUDGET });
+                let known = near.map_or_else(
+                    || format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean {id}.{near}?"),
+                );
+                return Err(format!("{self}: {kind} has no input {name:?}; {known}"));
+            };
+            // The number of a cable is added to a knob; a text of a cable takes the place of the field.
+            if let Some(cable) = patch.cable_to(&self.0).filter(|_| input.kind == Kind::Text) {
+                let from = &cable.from.node;
+                return Err(format!("{self}: a cable from {from} brings this text; set an input of {from} instead"));
+            }
         }
         let edit = LevelEdit::SetParam { id: id.clone(), name: name.clone(), value: Some(value.clone()) };
         patch.apply(edit).map(|_| ()).map_err(|error| format!("{self}: {error}"))

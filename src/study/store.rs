@@ -11,6 +11,7 @@ use super::compare::Values;
 use super::measure::Measure;
 use super::runs::{Conditions, Run, Runs};
 use super::{Error, Result, Study};
+use crate::disk;
 
 /// The name of the database in the folder.
 pub const DATABASE: &str = "study.sqlite";
@@ -36,7 +37,8 @@ CREATE TABLE IF NOT EXISTS measured (
     PRIMARY KEY (run, reference, measure)
 ) WITHOUT ROWID;
 CREATE VIEW IF NOT EXISTS results AS
-    SELECT cells.part, cells.point, places.cell, places.sample, samples.seed, samples.prompt, measured.measure, measured.value
+    SELECT cells.part, cells.point, places.cell, places.sample, samples.seed, samples.prompt, places.run, measured.measure,
+        measured.value
     FROM places JOIN samples USING (sample) LEFT JOIN cells USING (cell) JOIN measured USING (run, reference);
 ";
 
@@ -51,6 +53,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Pictures of the video beside one another, as a JPEG.
     pub strip: Vec<u8>,
+    /// Those of the video without bends.
+    pub unbent: Vec<u8>,
 }
 
 /// A folder of results.
@@ -169,8 +173,12 @@ impl Store {
     ///
     /// Fails if the disk is full or the folder cannot be written.
     pub fn add(&mut self, run: &Run, outcome: &Outcome) -> Result<()> {
-        let picture = self.picture(&run.id);
-        crate::disk::replace(&picture, &outcome.strip).map_err(|error| Error::at(picture.display(), error))?;
+        for (id, strip) in [(&run.id, &outcome.strip), (&run.reference, &outcome.unbent)] {
+            let picture = self.picture(id);
+            if !picture.is_file() {
+                disk::replace(&picture, strip).map_err(|error| Error::in_file(&picture, error))?;
+            }
+        }
         let warnings = json!(outcome.warnings).to_string();
         let patch = run.patch.to_json();
         self.write(|tables| {
@@ -198,8 +206,9 @@ impl Store {
         }
         let known = self.done()?;
         let new: Vec<(String, String)> = other.done()?.into_iter().filter(|run| !known.contains(run)).collect();
-        for (run, _) in &new {
-            let (from, to) = (other.picture(run), self.picture(run));
+        let ids: BTreeSet<&String> = new.iter().flat_map(|(run, reference)| [run, reference]).collect();
+        for id in ids {
+            let (from, to) = (other.picture(id), self.picture(id));
             fs::copy(&from, &to).map_err(|error| Error::at(from.display(), error))?;
         }
         let path = other.folder.join(DATABASE);

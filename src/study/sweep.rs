@@ -127,6 +127,7 @@ impl Workers<'_> {
             values: features.against(reference),
             warnings: video.warnings.clone(),
             strip: strip(&video.pictures)?,
+            unbent: strip(&reference.video().pictures)?,
             seconds: begin.elapsed().as_secs_f64(),
         }))
     }

@@ -159,6 +159,18 @@ fn axes_have_values_ranges_bands_and_points() {
     assert!(range(0.0, 1.0, 0.0).is_err() && range(0.0, 1.0, -1.0).is_err());
 }
 
+/// A text that a cable brings has no effect as a field.
+#[test]
+fn a_field_behind_a_cable_is_no_axis() {
+    let mut patch = patch();
+    patch["nodes"]["text"] = json!({ "type": "prompt.text" });
+    patch["cables"].as_array_mut().expect("a list").push(json!({ "from": "text.text", "to": "wan.prompt" }));
+    let axis = |set: &str| json!([{ "name": "x", "set": set, "values": ["a cat over a sea"] }]);
+    let error = study(&json!({ "patch": patch, "axes": axis("wan.prompt") })).expect_err("a mistake").to_string();
+    assert!(error.contains("a cable from text brings this text; set an input of text instead"), "{error}");
+    assert!(study(&json!({ "patch": patch, "axes": axis("text.text") })).is_ok());
+}
+
 #[test]
 fn mistakes_of_studies_have_a_place_and_advice() {
     let cases = [
@@ -193,7 +205,7 @@ fn results_are_kept_and_reported() -> std::result::Result<(), Box<dyn std::error
     let outcome = |run: &Run| {
         let value = run.cell.map_or(10.0, |cell| cell as f64) + run.sample as f64;
         let values = [(Measure::Picture, value), (Measure::Motion, -value)].into();
-        Outcome { values, warnings: vec![], seconds: 0.1, strip: vec![0xff, 0xd8] }
+        Outcome { values, warnings: vec![], seconds: 0.1, strip: vec![0xff, 0xd8], unbent: vec![0xff, 0xd9] }
     };
     for run in runs.shard((1, 2)) {
         store.add(run, &outcome(run))?;

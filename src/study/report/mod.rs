@@ -2,7 +2,7 @@
 
 pub mod figures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,8 +42,8 @@ pub struct CellReport {
     pub at: Vec<usize>,
     /// The measurements.
     pub findings: BTreeMap<Measure, Finding>,
-    /// The run of the first sample that is measured, for its pictures.
-    pub run: Option<String>,
+    /// The run of the first sample that is measured, and its video without bends, for their pictures.
+    pub run: Option<(String, String)>,
     /// The warnings of its runs, each once.
     pub warnings: Vec<String>,
 }
@@ -85,7 +85,7 @@ impl Report {
                 of.entry(*measure).or_default().push(*value);
             }
             if let Some(cell) = run.cell.map(|cell| &mut cells[cell]) {
-                cell.run.get_or_insert_with(|| run.id.clone());
+                cell.run.get_or_insert_with(|| (run.id.clone(), run.reference.clone()));
                 for warning in warnings.get(&run.id).into_iter().flatten() {
                     if !cell.warnings.contains(warning) {
                         cell.warnings.push(warning.clone());
@@ -135,8 +135,10 @@ impl Report {
             let cell = |cell: &CellReport| {
                 let findings =
                     cell.findings.iter().map(|(measure, finding)| (measure.name().to_owned(), finding.json()));
-                let strip = strips.zip(cell.run.as_deref()).and_then(|(store, run)| store.strip(run));
+                let (run, reference) = cell.run.clone().unzip();
+                let strip = strips.zip(run).and_then(|(store, run)| store.strip(&run));
                 json!({
+                    "reference": reference,
                     "at": cell.at,
                     "findings": findings.collect::<Map<_, _>>(),
                     "warnings": cell.warnings,
@@ -150,7 +152,14 @@ impl Report {
                 "cells": cells.iter().map(cell).collect::<Vec<_>>(),
             })
         });
+        let references: BTreeSet<&String> =
+            self.parts.iter().flatten().filter_map(|cell| Some(&cell.run.as_ref()?.1)).collect();
+        let unbent = |reference: &String| {
+            let strip = strips.and_then(|store| store.strip(reference));
+            (reference.clone(), json!(strip.map(|jpeg| STANDARD.encode(&jpeg))))
+        };
         json!({
+            "unbent": references.into_iter().map(unbent).collect::<Map<_, _>>(),
             "study": { "title": self.study.title, "description": self.study.description, "seconds": self.study.seconds },
             "facts": self.facts,
             "progress": [self.progress.0, self.progress.1],
@@ -190,7 +199,11 @@ impl Finding {
 }
 
 fn finding(measure: Measure, samples: Vec<f64>) -> Option<Finding> {
-    let mean = Mean::of(&samples)?;
+    let mut mean = Mean::of(&samples)?;
+    if measure.about().kind != Kind::Change {
+        // No distance is below 0.
+        mean.interval.0 = mean.interval.0.max(0.0);
+    }
     let probability = (measure.about().kind == Kind::Change).then(|| sign_flip_test(&samples));
     Some(Finding { samples, mean, probability, corrected: None })
 }
