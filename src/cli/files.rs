@@ -25,6 +25,10 @@ pub(super) enum Content {
     Container,
     Png,
     Svg,
+    /// The report of a study, as HTML.
+    Page,
+    /// The statistics of a study, as JSON.
+    Statistics,
     /// The report of a render, as JSON.
     Report,
     /// A patch. It replaces nothing, so that no other patch is lost.
@@ -171,6 +175,8 @@ pub(super) fn check_replaced(name: &str, path: &Path, kind: Content) -> Result<(
             Content::Container => "the existing file is not a video",
             Content::Png => "the existing file is not a PNG",
             Content::Svg => "the existing file is not an SVG",
+            Content::Page => "the existing file is not a report of a study",
+            Content::Statistics => "the existing file has no statistics of a study",
             Content::Report => "the existing file is not a report of a render",
             Content::Patch | Content::Take => "the file exists already",
             Content::State => "the existing file is not a state of `bendrack play`",
@@ -193,6 +199,11 @@ fn is_of(path: &Path, kind: Content) -> bool {
         Content::Container => head(4) == [0x1a, 0x45, 0xdf, 0xa3] || head(8).get(4..) == Some(b"ftyp"),
         Content::Png => head(8) == b"\x89PNG\r\n\x1a\n",
         Content::Svg => head(4) == b"<svg",
+        Content::Page => String::from_utf8_lossy(&head(512)).contains("<meta name=\"generator\" content=\"bendrack\">"),
+        Content::Statistics => {
+            let statistics: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();
+            statistics.is_some_and(|it| ["facts", "measures", "parts"].iter().all(|key| it.get(key).is_some()))
+        }
         Content::Report => {
             let report: Option<Json> = serde_json::from_slice(&head(MAX_REPORT)).ok();
             report.is_some_and(|report| ["bendrack", "program_sha256"].iter().all(|key| report.get(key).is_some()))
@@ -316,6 +327,8 @@ mod tests {
                 Content::Gif,
                 Content::Png,
                 Content::Svg,
+                Content::Page,
+                Content::Statistics,
                 Content::Report,
                 Content::Patch,
                 Content::Take,

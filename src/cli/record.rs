@@ -80,8 +80,8 @@ impl Recording<'_> {
         if let Err(failure) = self.begin() {
             return self.discarded(failure);
         }
-        let (ended, wanted) = (self.write(maker), self.wanted);
-        let written = self.reached.written;
+        let (ended, wanted) = (self.write(maker), self.wanted - self.overlap);
+        let written = self.kept();
         let end = maker.early_end();
         match ended {
             Ok(None) if written == 0 => {
@@ -113,6 +113,11 @@ impl Recording<'_> {
             Ok(Some(why)) => self.discarded(Failure::Failed(format!("{why}; there is no picture yet"))),
             Err(failure) => self.discarded(failure),
         }
+    }
+
+    /// The number of pictures in the videos.
+    const fn kept(&self) -> u64 {
+        in_loop(self.reached.written, self.overlap)
     }
 
     /// The end of videos without a picture. They leave no file.
@@ -195,9 +200,7 @@ impl Recording<'_> {
         let Self { videos, provenance, overlap, reached, .. } = self;
         let mut ended = Ok(());
         let provenance = provenance.map(|provenance| {
-            // The overlap is not in the video. A video that ends within it has its pictures.
-            let beyond = if reached.written > overlap { overlap } else { 0 };
-            provenance.render.frames = reached.written - beyond;
+            provenance.render.frames = in_loop(reached.written, overlap);
             &*provenance
         });
         for mut video in videos {
@@ -206,6 +209,11 @@ impl Recording<'_> {
         }
         ended
     }
+}
+
+/// The pictures in a video that has got so many, with an overlap that is not in it. A video that ends within the overlap has its pictures.
+const fn in_loop(written: u64, overlap: u64) -> u64 {
+    if written > overlap { written - overlap } else { written }
 }
 
 /// The verb for a number of things.

@@ -30,6 +30,7 @@ use bendrack_nodes::program::{Pass, Program, Tap};
 use candle_core::{Result, Tensor, bail};
 
 use crate::bend::{self, Measured};
+use crate::media::Picture;
 use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
@@ -228,6 +229,12 @@ impl Engine {
         self.probed.restart();
         self.presenter.restart();
         (self.made, self.shown, self.is_begun) = (None, 0, false);
+    }
+
+    /// Shows black where no picture can be made, until there is one. Without it, the last picture of an earlier video would stay.
+    pub fn forget_picture(&mut self) {
+        let (width, height) = self.size();
+        self.presenter.set_last_picture(Arc::new(Picture::black(width, height)));
     }
 
     /// Empties the KV cache before the next chunk, whatever the patch requests.

@@ -4,7 +4,7 @@ use bendrack_nodes::patch::Patch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Error, Result, Setting};
+use super::{Error, Result, Setting, repeated};
 
 /// Most points of an axis.
 pub const MOST_POINTS: usize = 10_000;
@@ -102,6 +102,10 @@ impl Written {
             let count = axis.points.len();
             return Err(Error::at(place, format!("it has {count} points; give 1 to {MOST_POINTS}")));
         }
+        let names: Vec<&str> = axis.points.iter().map(|point| &*point.name).collect();
+        if let Some(twice) = repeated(&names) {
+            return Err(Error::at(place, format!("the point {twice:?} stands twice; each needs its own name")));
+        }
         for point in &axis.points {
             point.set(&mut patch.clone()).map_err(|why| Error::at(&place, why))?;
         }
@@ -149,7 +153,8 @@ impl Written {
             return Err(format!("{of} items have 1 to {of} bands, not {count}"));
         }
         // At most one more than fits, so that the axis is refused with its number of points.
-        let bands = (0..count.min(MOST_POINTS as u64 + 1)).map(|band| (band * of / count, (band + 1) * of / count - 1));
+        let edge = |band: u64| (u128::from(band) * u128::from(of) / u128::from(count)) as u64;
+        let bands = (0..count.min(MOST_POINTS as u64 + 1)).map(|band| (edge(band), edge(band + 1) - 1));
         let point = |(from, to): (u64, u64)| Point {
             name: format!("{from}–{to}"),
             values: vec![(first.clone(), json!(from)), (last.clone(), json!(to))],
@@ -166,7 +171,7 @@ impl Range {
             return Err(format!("no number lies from {from} to {to} in steps of {step}"));
         }
         // A last number that rounding moved beyond the end still counts.
-        let count = ((steps + 1e-9).floor() as usize + 1).min(MOST_POINTS + 1);
+        let count = (steps + 1e-9).floor().min(MOST_POINTS as f64) as usize + 1;
         Ok((0..count).map(|index| rounded(from + step * index as f64)).collect())
     }
 }

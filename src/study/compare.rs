@@ -37,8 +37,8 @@ pub struct Features {
     /// The colours of blocks in OKLab, picture by picture.
     blocks: Vec<Vec<[f64; 3]>>,
     edges: f64,
-    motion: f64,
-    flicker: f64,
+    motion: Option<f64>,
+    flicker: Option<f64>,
     entropy: Option<f64>,
     /// The detector's scores and the places of things; none without a scene.
     detected: Option<(Scores, Places)>,
@@ -49,17 +49,16 @@ impl Features {
     pub fn of(video: Video, scene: Option<&Prompt>) -> Self {
         let lumas: Vec<Vec<f32>> = video.pictures.iter().map(|picture| luma(picture)).collect();
         let edges = mean(video.pictures.iter().zip(&lumas).map(|(picture, luma)| gradient(luma, picture.width)));
-        let motion = mean((LATENT_FRAMES..lumas.len()).map(|at| difference(&lumas[at], &lumas[at - LATENT_FRAMES])));
-        let flicker = mean(lumas.windows(3).map(|three| {
+        let motion = mean_of((LATENT_FRAMES..lumas.len()).map(|at| difference(&lumas[at], &lumas[at - LATENT_FRAMES])));
+        let flicker = mean_of(lumas.windows(3).map(|three| {
             let [before, now, after] = three else { return 0.0 };
             let middle: Vec<f32> = before.iter().zip(after).map(|(a, b)| f32::midpoint(*a, *b)).collect();
             difference(now, &middle)
         }));
-        let entropies: Vec<f64> = video.maps.iter().flat_map(|taps| taps.values()).filter_map(entropy).collect();
         Self {
             blocks: video.pictures.iter().map(|picture| blocks(picture)).collect(),
             detected: scene.and_then(|scene| detect(&video, scene)),
-            entropy: (!entropies.is_empty()).then(|| mean(entropies)),
+            entropy: mean_of(video.maps.iter().flat_map(|taps| taps.values()).filter_map(entropy)),
             video,
             lumas,
             edges,
@@ -95,12 +94,12 @@ impl Features {
             (Measure::Brightness, lab(&|[lightness, _, _]| *lightness)),
             (Measure::Saturation, lab(&|[_, a, b]| a.hypot(*b))),
             (Measure::Edges, ((self.edges + LEAST_EDGE) / (unbent.edges + LEAST_EDGE)).log2()),
-            (Measure::Motion, self.motion - unbent.motion),
-            (Measure::Flicker, self.flicker - unbent.flicker),
             (Measure::Warnings, self.video.warnings.len() as f64),
         ]);
         let mut add = |measure, value: Option<f64>| values.extend(value.map(|value| (measure, value)));
         add(Measure::Latents, relative(&self.video.latents, &unbent.video.latents));
+        add(Measure::Motion, self.motion.zip(unbent.motion).map(|(a, b)| a - b));
+        add(Measure::Flicker, self.flicker.zip(unbent.flicker).map(|(a, b)| a - b));
         add(Measure::MapEntropy, self.entropy.zip(unbent.entropy).map(|(a, b)| a - b));
         add(Measure::MapShift, map_shift(&self.video.maps, &unbent.video.maps));
         if let (Some((bent, places)), Some((scores, unbent_places))) = (&self.detected, &unbent.detected) {
@@ -138,8 +137,7 @@ fn detect(video: &Video, scene: &Prompt) -> Option<(Scores, Places)> {
 /// The mean distance between the places of the things that are recognised in both videos, in tokens. The picture has no edges.
 fn place_shift(bent: &Places, unbent: &Places) -> Option<f64> {
     let pairs = bent.iter().flatten().zip(unbent.iter().flatten()).filter_map(|(a, b)| a.zip(*b));
-    let far: Vec<f64> = pairs.map(|(a, b)| way(a, b)).map(|(down, right)| (down as f64).hypot(right as f64)).collect();
-    (!far.is_empty()).then(|| mean(far))
+    mean_of(pairs.map(|(a, b)| way(a, b)).map(|(down, right)| (down as f64).hypot(right as f64)))
 }
 
 /// The mean distance of the centroids of the maps of two videos, in shares of the sides.
@@ -151,7 +149,7 @@ fn map_shift(bent: &[std::sync::Arc<Taps>], unbent: &[std::sync::Arc<Taps>]) -> 
             far.extend(centres.map(|((x, y), (x0, y0))| (x - x0).hypot(y - y0)));
         }
     }
-    (!far.is_empty()).then(|| mean(far))
+    mean_of(far)
 }
 
 /// The centroid of a map, in shares of its sides; none for a spectrum and for a map of zeros.
@@ -283,6 +281,12 @@ fn oklab([r, g, b]: [f64; 3]) -> [f64; 3] {
 
 fn distance(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+/// The mean; none without values.
+fn mean_of(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values = values.into_iter().peekable();
+    values.peek().is_some().then(|| mean(values))
 }
 
 /// The mean; 0 without values.

@@ -17,6 +17,7 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -204,6 +205,9 @@ impl Study {
             part.read(folder).map_err(|error| Error::at(place, error))
         });
         let parts = parts.collect::<Result<Vec<Part>>>()?;
+        if let Some(twice) = repeated(&parts.iter().map(|part| &*part.name).collect::<Vec<_>>()) {
+            return Err(Error::at("parts", format!("the name {twice:?} stands twice; each part needs its own")));
+        }
         let whole = serde_json::to_value(&file).map_err(|error| Error(error.to_string()))?;
         let File { title, description, samples, seconds, .. } = file;
         Ok(Self { title, description, parts, samples, seconds, whole })
@@ -244,9 +248,15 @@ impl WrittenPart {
         self.patch = Some(PatchSource::Patch(as_json));
         let axes = self.axes.iter().map(|axis| axis.read(&patch)).collect::<Result<Vec<Axis>>>()?;
         let names: Vec<&str> = axes.iter().map(|axis| &*axis.name).collect();
-        if let Some(index) = (1..names.len()).find(|&index| names[..index].contains(&names[index])) {
-            return Err(Error::at(format!("axes.{index}"), format!("the name {:?} stands twice", names[index])));
+        if let Some(twice) = repeated(&names) {
+            return Err(Error::at("axes", format!("the name {twice:?} stands twice; each axis needs its own")));
         }
         Ok(Part { name: self.name.clone(), description: self.description.clone(), patch, axes })
     }
+}
+
+/// The first name that stands twice.
+fn repeated<'n>(names: &[&'n str]) -> Option<&'n str> {
+    let mut seen = BTreeSet::new();
+    names.iter().find(|name| !seen.insert(**name)).copied()
 }

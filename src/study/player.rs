@@ -56,6 +56,8 @@ impl Player {
         let engine = &mut self.0;
         engine.set_plan(plan);
         engine.restart();
+        // Nothing of the video before may show.
+        engine.forget_picture();
         let mut video = Video::default();
         while video.pictures.len() < pictures {
             if is_over() {

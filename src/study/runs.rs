@@ -1,8 +1,10 @@
 //! The runs of a study, in the same order on every machine.
 
+use std::collections::BTreeSet;
+
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::diagnostics::Severity;
+use bendrack_nodes::diagnostics::{Code, Severity};
 use bendrack_nodes::patch::Patch;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,6 +31,8 @@ pub struct Conditions {
     pub model_sha256: String,
     /// The denoising steps, if they are not those of the patch or of the model.
     pub steps: Option<usize>,
+    /// The type of the model's numbers, such as `F32`.
+    pub numbers: String,
     /// Width and height of the picture.
     pub size: (usize, usize),
     /// Pictures of a video.
@@ -86,14 +90,9 @@ impl Runs {
     ///
     /// Fails if a patch has no place for a prompt, or does not compile. Fails if there are too many runs.
     pub fn of(study: &Study, conditions: &Conditions) -> Result<Self> {
-        let samples = samples(&study.samples)?;
-        let cells: Vec<Cell> = study
-            .parts
-            .iter()
-            .enumerate()
-            .map(|(index, part)| cells(index, part))
-            .collect::<Result<Vec<_>>>()?
-            .concat();
+        let samples = samples_of(study)?;
+        let cells = cells_of(study)?;
+        check_axes(study, &samples, conditions)?;
         let count = cells.len().saturating_mul(samples.len());
         if count > MOST_RUNS {
             return Err(Error::at("axes", format!("{count} runs, the limit is {MOST_RUNS}; shorten an axis")));
@@ -122,9 +121,23 @@ impl Runs {
 
     /// The runs of a shard, `number` of `count` from 1, each identity once.
     pub fn shard(&self, (number, count): (usize, usize)) -> Vec<&Run> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let unique = self.runs.iter().filter(|run| seen.insert((&run.id, &run.reference)));
         unique.enumerate().filter(|(index, _)| index % count == number - 1).map(|(_, run)| run).collect()
+    }
+}
+
+impl Runs {
+    /// The name of a run, for people: part, points and sample.
+    pub fn name(&self, study: &Study, run: &Run) -> String {
+        let Sample { seed, .. } = self.samples[run.sample];
+        let Some(Cell { part, at }) = run.cell.map(|cell| &self.cells[cell]) else {
+            return format!("another seed, sample {} (seed {seed})", run.sample + 1);
+        };
+        let part = &study.parts[*part];
+        let axes = part.axes.iter().zip(part.names(at)).map(|(axis, point)| format!("{} {point}, ", axis.name));
+        let title = if part.name.is_empty() { String::new() } else { format!("{}: ", part.name) };
+        format!("{title}{}sample {} (seed {seed})", axes.collect::<String>(), run.sample + 1)
     }
 }
 
@@ -162,6 +175,25 @@ impl Run {
         match plan {
             Some(plan) if errors().next().is_none() => Ok(plan),
             _ => Err(Error::at("patch", errors().map(ToString::to_string).collect::<Vec<_>>().join("; "))),
+        }
+    }
+
+    /// An error if a value of an axis is not used as it stands: the patch has a problem that its part lacks.
+    ///
+    /// # Errors
+    ///
+    /// Fails for an error in the patch, for a number outside its range, and for a parameter that the node lacks.
+    pub fn check(&self, part: &Part) -> Result<()> {
+        Self::plan(&self.patch)?;
+        let unused = |patch: &Patch| -> BTreeSet<String> {
+            let problems = Plan::compile(patch, LIBRARY).1.into_iter();
+            let kinds = [Code::OutOfRange, Code::UnknownParameter];
+            problems.filter(|problem| kinds.contains(&problem.code)).map(|problem| problem.to_string()).collect()
+        };
+        let known = unused(&part.patch);
+        match unused(&self.patch).into_iter().find(|problem| !known.contains(problem)) {
+            Some(problem) => Err(Error::at("patch", problem)),
+            None => Ok(()),
         }
     }
 }
@@ -205,8 +237,13 @@ fn prompt_of(patch: &Patch) -> std::result::Result<Setting, String> {
     Ok(setting)
 }
 
-fn samples(samples: &Samples) -> Result<Vec<Sample>> {
-    match samples {
+/// The samples of a study.
+///
+/// # Errors
+///
+/// Fails if there are fewer scenes.
+pub fn samples_of(study: &Study) -> Result<Vec<Sample>> {
+    match &study.samples {
         Samples::Seeds(seeds) => Ok(seeds.iter().map(|&seed| Sample { seed, prompt: None }).collect()),
         Samples::Scenes(count) => {
             let all = prompts().map_err(|error| Error::at("samples.scenes", error))?;
@@ -217,6 +254,37 @@ fn samples(samples: &Samples) -> Result<Vec<Sample>> {
             Ok(all.into_iter().take(*count as usize).map(sample).collect())
         }
     }
+}
+
+/// The cells of a study, part by part.
+///
+/// # Errors
+///
+/// Fails if there are too many.
+pub fn cells_of(study: &Study) -> Result<Vec<Cell>> {
+    let parts = study.parts.iter().enumerate().map(|(index, part)| cells(index, part));
+    Ok(parts.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// An error for an axis without an effect, as something else sets the same.
+fn check_axes(study: &Study, samples: &[Sample], conditions: &Conditions) -> Result<()> {
+    for part in &study.parts {
+        let sets = |setting: &str| {
+            let mut points = part.axes.iter().flat_map(|axis| &axis.points);
+            points.any(|point| point.values.iter().any(|(own, _)| own.to_string() == setting))
+        };
+        if conditions.steps.is_some() && sets("engine.steps") {
+            return Err(Error::at(&part.name, "--steps replaces engine.steps of an axis; leave --steps out"));
+        }
+        if samples.iter().any(|sample| sample.prompt.is_some()) {
+            let prompt = prompt_of(&part.patch).map_err(|why| Error::at(&part.name, why))?.to_string();
+            if sets(&prompt) {
+                let why = format!("scenes replace {prompt} of an axis; use seeds as samples");
+                return Err(Error::at(&part.name, why));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The cells of a part: the last axis changes first.
@@ -240,7 +308,16 @@ fn cells(index: usize, part: &Part) -> Result<Vec<Cell>> {
 fn identity(patch: &Patch, conditions: &Conditions) -> String {
     let mut patch = patch.clone();
     patch.meta = bendrack_nodes::patch::Meta::default();
-    let Conditions { model_sha256, steps, size, pictures, model: _ } = conditions;
-    let parts = json!([MEASURES, env!("CARGO_PKG_VERSION"), patch_sha256(&patch), model_sha256, steps, size, pictures]);
+    let Conditions { model_sha256, steps, numbers, size, pictures, model: _ } = conditions;
+    let parts = json!([
+        MEASURES,
+        env!("CARGO_PKG_VERSION"),
+        patch_sha256(&patch),
+        model_sha256,
+        steps,
+        numbers,
+        size,
+        pictures
+    ]);
     hex(&Sha256::digest(parts.to_string()))[..32].to_owned()
 }

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::diagnostics::suggest::nearest;
-use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use serde_json::Value as Json;
 
@@ -42,10 +41,10 @@ impl Setting {
                 );
                 return Err(format!("{self}: {kind} has no input {name:?}; {known}"));
             };
-            // The number of a cable is added to a knob; a text of a cable takes the place of the field.
-            if let Some(cable) = patch.cable_to(&self.0).filter(|_| input.kind == Kind::Text) {
+            // The number of a cable is added to a knob; other values of cables take the place of the field.
+            if let Some(cable) = patch.cable_to(&self.0).filter(|cable| !input.is_modulated() && !cable.mute) {
                 let from = &cable.from.node;
-                return Err(format!("{self}: a cable from {from} brings this text; set an input of {from} instead"));
+                return Err(format!("{self}: a cable from {from} brings this value; set an input of {from} instead"));
             }
         }
         let edit = LevelEdit::SetParam { id: id.clone(), name: name.clone(), value: Some(value.clone()) };

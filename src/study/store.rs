@@ -20,6 +20,9 @@ const PICTURES: &str = "pictures";
 /// The name of the file whose lock marks a folder that is written.
 const LOCK: &str = "study.lock";
 
+/// The facts that all results of a folder share.
+const FIXED: [&str; 5] = ["model_sha256", "numbers", "size", "pictures", "steps"];
+
 /// The tables. `results` joins them for people who query.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS study (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -57,6 +60,17 @@ pub struct Outcome {
     pub unbent: Vec<u8>,
 }
 
+/// The place of a run in a study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cell, by its index; none for the yardstick.
+    pub cell: Option<usize>,
+    /// The sample, by its index.
+    pub sample: usize,
+    /// Identity and reference of the run.
+    pub run: (String, String),
+}
+
 /// A folder of results.
 pub struct Store {
     folder: PathBuf,
@@ -88,7 +102,7 @@ impl Store {
             Err(TryLockError::Error(_)) | Ok(()) => {}
         }
         let mut store = Self { folder: folder.to_owned(), database: open(folder)?, _lock: Some(lock) };
-        store.check(study, conditions)?;
+        store.check(study, conditions, runs)?;
         store.describe(study, conditions, runs)?;
         Ok(store)
     }
@@ -110,18 +124,33 @@ impl Store {
         &self.folder
     }
 
-    /// An error if the folder belongs to another study, another model or another size.
-    fn check(&self, study: &Study, conditions: &Conditions) -> Result<()> {
-        for (key, wanted) in facts(study, conditions) {
-            let is_fixed = ["title", "size", "steps", "model_sha256"].contains(&key);
-            let there = self.fact(key)?;
-            if let Some(there) = there.filter(|there| is_fixed && *there != wanted) {
+    /// An error if the folder belongs to other conditions, or to another study altogether.
+    fn check(&self, study: &Study, conditions: &Conditions, runs: &Runs) -> Result<()> {
+        for (key, wanted) in facts(study, conditions).into_iter().filter(|(key, _)| FIXED.contains(key)) {
+            if let Some(there) = self.fact(key)?.filter(|there| *there != wanted) {
                 let message =
                     format!("the folder holds results with {key} {there:?}, not {wanted:?}; give another folder");
-                return Err(Error::at(self.folder.display(), message));
+                return Err(Error::in_file(&self.folder, message));
             }
         }
+        let (there, others) = (self.done()?.len(), self.others(runs)?);
+        if there > 0 && there == others {
+            let message = format!(
+                "the folder holds {there} results, none of this study with this version of bendrack; give another folder"
+            );
+            return Err(Error::in_file(&self.folder, message));
+        }
         Ok(())
+    }
+
+    /// The number of results that are not of these runs: of an earlier form of the study, or of another version of bendrack.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub fn others(&self, runs: &Runs) -> Result<usize> {
+        let own: BTreeSet<(&str, &str)> = runs.runs.iter().map(|run| (&*run.id, &*run.reference)).collect();
+        Ok(self.done()?.iter().filter(|(run, reference)| !own.contains(&(&**run, &**reference))).count())
     }
 
     /// Writes the study, its samples and its cells.
@@ -198,25 +227,37 @@ impl Store {
     ///
     /// Fails if the other folder holds another study, or if a file cannot be copied.
     pub fn merge(&mut self, other: &Self) -> Result<usize> {
-        for key in ["study", "size", "steps", "model_sha256"] {
+        for key in FIXED.into_iter().chain(["study", "bendrack"]) {
             if self.fact(key)? != other.fact(key)? {
                 let message = format!("its {key} is not that of {}; merge shards of one study", self.folder.display());
-                return Err(Error::at(other.folder.display(), message));
+                return Err(Error::in_file(&other.folder, message));
             }
         }
         let known = self.done()?;
+        // Other results may come meanwhile; they are for the next merge.
         let new: Vec<(String, String)> = other.done()?.into_iter().filter(|run| !known.contains(run)).collect();
         let ids: BTreeSet<&String> = new.iter().flat_map(|(run, reference)| [run, reference]).collect();
         for id in ids {
             let (from, to) = (other.picture(id), self.picture(id));
-            fs::copy(&from, &to).map_err(|error| Error::at(from.display(), error))?;
+            match fs::copy(&from, &to) {
+                // A report goes without it.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => _ = copied.map_err(|error| Error::in_file(&from, error))?,
+            }
         }
         let path = other.folder.join(DATABASE);
         let path = path.to_string_lossy();
         self.read(|database| database.execute("ATTACH ?1 AS other", params![path]).map(|_| ()))?;
         let copied = self.write(|tables| {
-            tables.execute("INSERT OR IGNORE INTO runs SELECT * FROM other.runs", ())?;
-            tables.execute("INSERT OR IGNORE INTO measured SELECT * FROM other.measured", ())?;
+            for table in ["runs", "measured"] {
+                let copy = format!(
+                    "INSERT OR IGNORE INTO {table} SELECT * FROM other.{table} WHERE run = ?1 AND reference = ?2"
+                );
+                let mut copy = tables.prepare(&copy)?;
+                for (run, reference) in &new {
+                    copy.execute(params![run, reference])?;
+                }
+            }
             Ok(new.len())
         });
         self.read(|database| database.execute("DETACH other", ()).map(|_| ()))?;
@@ -251,7 +292,37 @@ impl Store {
             ));
         };
         let (model, model_sha256, steps) = (fact("model")?, fact("model_sha256")?, fact("steps")?.parse().ok());
-        Ok(Conditions { model, model_sha256, steps, size, pictures })
+        Ok(Conditions { model, model_sha256, steps, numbers: fact("numbers")?, size, pictures })
+    }
+
+    /// The version of bendrack that wrote the results.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub fn version(&self) -> Result<String> {
+        self.fact("bendrack").map(Option::unwrap_or_default)
+    }
+
+    /// The places of runs: the cell, which the yardstick lacks, the sample, identity and reference.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub fn places(&self) -> Result<Vec<Place>> {
+        self.read(|database| {
+            let query = "SELECT cell, sample, run, reference FROM places ORDER BY sample, cell";
+            let mut rows = database.prepare(query)?;
+            let rows = rows.query_map((), |row| {
+                let (cell, sample) = (row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?);
+                Ok(Place {
+                    cell: cell.map(|cell| cell as usize),
+                    sample: sample as usize,
+                    run: (row.get(2)?, row.get(3)?),
+                })
+            })?;
+            rows.collect()
+        })
     }
 
     /// All measured values, by identity and reference.
@@ -323,13 +394,14 @@ impl Store {
 }
 
 /// The facts about a study, for the table of that name.
-fn facts(study: &Study, conditions: &Conditions) -> [(&'static str, String); 8] {
-    let Conditions { model, model_sha256, steps, size: (width, height), pictures } = conditions;
+fn facts(study: &Study, conditions: &Conditions) -> [(&'static str, String); 9] {
+    let Conditions { model, model_sha256, steps, numbers, size: (width, height), pictures } = conditions;
     [
         ("title", study.title.clone()),
         ("study", study.whole.to_string()),
         ("model", model.clone()),
         ("model_sha256", model_sha256.clone()),
+        ("numbers", numbers.clone()),
         ("steps", steps.map_or_else(|| "own".to_owned(), |steps| steps.to_string())),
         ("size", format!("{width}x{height}")),
         ("pictures", pictures.to_string()),
@@ -346,7 +418,9 @@ fn open(folder: &Path) -> Result<Connection> {
     opened.map_err(|error| Error::at(path.display(), error))
 }
 
-/// True for the files that a sweep leaves in a folder before its database.
+/// True for the files that a sweep leaves in a folder before its database, and for the folders of shards.
 fn is_ours(entry: &std::io::Result<fs::DirEntry>) -> bool {
-    entry.as_ref().is_ok_and(|entry| [PICTURES, LOCK, DATABASE].iter().any(|name| entry.file_name() == *name))
+    let is_shard = |entry: &fs::DirEntry| entry.path().join(DATABASE).is_file();
+    let is_named = |entry: &fs::DirEntry| [PICTURES, LOCK, DATABASE].iter().any(|name| entry.file_name() == *name);
+    entry.as_ref().is_ok_and(|entry| is_named(entry) || is_shard(entry))
 }

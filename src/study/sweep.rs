@@ -48,15 +48,16 @@ impl Workers<'_> {
     ///
     /// # Errors
     ///
-    /// Fails if a patch does not compile, if a model call fails, or if `each` does. Outcomes so far are passed on.
-    pub fn play(&self, runs: &[&Run], mut each: impl FnMut(&Run, Outcome) -> Result<()>) -> Result<bool> {
+    /// Fails if `each` does. A run whose patch does not compile or whose model call fails is passed on as an error.
+    pub fn play(&self, runs: &[&Run], mut each: impl FnMut(&Run, Result<Outcome>) -> Result<()>) -> Result<bool> {
         let (next, unbent) = (AtomicUsize::new(0), Unbent::default());
+        let count = self.count.clamp(1, runs.len().max(1));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let is_over = || self.is_over.load(Ordering::Relaxed);
         let has_failed = AtomicBool::new(false);
         let (sender, outcomes) = channel();
         std::thread::scope(|scope| {
-            for _ in 0..self.count.clamp(1, runs.len().max(1)) {
+            for _ in 0..count {
                 let (sender, next, unbent, has_failed) = (sender.clone(), &next, &unbent, &has_failed);
                 let ends = move || self.is_over.load(Ordering::Relaxed) || has_failed.load(Ordering::Relaxed);
                 let work = move || {
@@ -67,15 +68,15 @@ impl Workers<'_> {
                             // The receiver is gone after a failure.
                             Ok(Some(outcome)) => _ = sender.send((*run, Ok(outcome))),
                             Err(error) => {
-                                has_failed.store(true, Ordering::Relaxed);
+                                // An engine that failed is in no known state.
+                                player = None;
                                 let _ = sender.send((*run, Err(error)));
-                                return;
                             }
                         }
                     }
                 };
                 // A pool of its own for each worker: the kernels of one do not wait for those of another.
-                let pool = rayon::ThreadPoolBuilder::new().num_threads((cores / self.count.max(1)).max(1)).build();
+                let pool = rayon::ThreadPoolBuilder::new().num_threads((cores / count).max(1)).build();
                 scope.spawn(move || match pool {
                     Ok(pool) => pool.install(work),
                     // The system starts no more threads: the shared pool works too.
@@ -85,8 +86,7 @@ impl Workers<'_> {
             drop(sender);
             let mut result = Ok(());
             for (run, outcome) in outcomes {
-                let passed = outcome.and_then(|outcome| each(run, outcome));
-                if let Err(error) = passed {
+                if let Err(error) = each(run, outcome) {
                     has_failed.store(true, Ordering::Relaxed);
                     result = result.and(Err(error));
                 }

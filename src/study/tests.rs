@@ -51,7 +51,14 @@ fn study(changes: &Json) -> Result<Study> {
 }
 
 fn conditions(pictures: usize) -> Conditions {
-    Conditions { model: "mini".into(), model_sha256: "x".into(), steps: None, size: (32, 32), pictures }
+    Conditions {
+        model: "mini".into(),
+        model_sha256: "x".into(),
+        steps: None,
+        numbers: "F32".into(),
+        size: (32, 32),
+        pictures,
+    }
 }
 
 fn runs(study: &Study) -> Runs {
@@ -106,12 +113,9 @@ fn shards_are_all_runs_once() {
     assert_eq!(parts, whole);
 }
 
-/// Points with one effect, in one part or in two, are one run.
+/// Cells with one effect are one run.
 #[test]
 fn equal_patches_run_once() {
-    let twice = json!({ "axes": [{ "name": "gain", "set": "bend.gain", "values": [2, 2] }] });
-    let runs = runs(&study(&twice).expect("a study"));
-    assert_eq!((runs.cells.len(), runs.runs.len(), runs.shard((1, 1)).len()), (2, 6, 4));
     let axes = json!([{ "name": "gain", "set": "bend.gain", "values": [2] }]);
     let part = |name: &str| json!({ "name": name, "axes": axes });
     let mut two = file(&json!({ "parts": [part("a"), part("b")] }));
@@ -144,6 +148,8 @@ fn axes_have_values_ranges_bands_and_points() {
         (json!({ "name": "x", "set": "gain", "values": [1] }), "write node.input"),
         (json!({ "name": "x", "set": "bend.gain", "values": [] }), "0 points"),
         (json!({ "name": "x", "set": "bend.gain" }), "give one of"),
+        (json!({ "name": "x", "set": "bend.gain", "values": [2, 2] }), "\"2\" stands twice"),
+        (json!({ "name": "x", "set": "bend.gain", "range": { "from": 0, "to": 1e30 } }), "points; give 1 to"),
         (json!({ "name": "x", "values": [1] }), "give \"set\""),
         (json!({ "name": "x", "set": "bend.gain", "bands": { "of": 4, "count": 2 } }), "two knobs"),
         (
@@ -167,8 +173,31 @@ fn a_field_behind_a_cable_is_no_axis() {
     patch["cables"].as_array_mut().expect("a list").push(json!({ "from": "text.text", "to": "wan.prompt" }));
     let axis = |set: &str| json!([{ "name": "x", "set": set, "values": ["a cat over a sea"] }]);
     let error = study(&json!({ "patch": patch, "axes": axis("wan.prompt") })).expect_err("a mistake").to_string();
-    assert!(error.contains("a cable from text brings this text; set an input of text instead"), "{error}");
+    assert!(error.contains("a cable from text brings this value; set an input of text instead"), "{error}");
     assert!(study(&json!({ "patch": patch, "axes": axis("text.text") })).is_ok());
+}
+
+/// Values that would not be used as they stand, and axes that something else overrides.
+#[test]
+fn values_without_their_effect_are_mistakes() {
+    let of = |axis: Json, samples: Json, steps: Option<usize>| -> std::result::Result<(), String> {
+        let study = study(&json!({ "axes": [axis], "samples": samples })).map_err(|error| error.to_string())?;
+        let conditions = Conditions { steps, ..conditions(9) };
+        let runs = Runs::of(&study, &conditions).map_err(|error| error.to_string())?;
+        let checked = runs.runs.iter().try_for_each(|run| run.check(&study.parts[0]));
+        checked.map_err(|error| error.to_string())
+    };
+    let seeds = || json!({ "seeds": [1] });
+    let axis = |set: &str, value: Json| json!({ "name": "x", "set": set, "values": [value] });
+    assert!(of(axis("bend.gain", json!(99)), seeds(), None).is_ok());
+    assert!(of(axis("bend.gain", json!(400)), seeds(), None).is_err_and(|why| why.contains("outside")));
+    assert!(of(axis("engine.steps", json!(2)), seeds(), None).is_ok());
+    assert!(of(axis("engine.steps", json!(2)), seeds(), Some(3)).is_err_and(|why| why.contains("--steps replaces")));
+    let scenes = json!({ "scenes": 2 });
+    assert!(
+        of(axis("wan.prompt", json!("a cat")), scenes, None)
+            .is_err_and(|why| why.contains("scenes replace wan.prompt"))
+    );
 }
 
 #[test]
@@ -190,7 +219,7 @@ fn mistakes_of_studies_have_a_place_and_advice() {
         assert!(error.contains(problem), "{changes}: {error}");
     }
     let many = study(&json!({ "samples": { "scenes": 100_000 } })).expect("a study");
-    let error = Runs::of(&many, &conditions(8)).expect_err("too many").to_string();
+    let error = Runs::of(&many, &conditions(9)).expect_err("too many").to_string();
     assert!(error.contains("100000 scenes, and 256 are there"), "{error}");
 }
 
@@ -198,8 +227,8 @@ fn mistakes_of_studies_have_a_place_and_advice() {
 #[test]
 fn results_are_kept_and_reported() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let (study, conditions) = (study(&json!({}))?, conditions(8));
-    let runs = runs(&study);
+    let (study, conditions) = (study(&json!({}))?, conditions(9));
+    let runs = Runs::of(&study, &conditions)?;
     let mut store = Store::create(folder.path(), &study, &conditions, &runs)?;
     assert!(Store::create(folder.path(), &study, &conditions, &runs).is_err(), "one writer at a time");
     let outcome = |run: &Run| {
@@ -229,9 +258,21 @@ fn results_are_kept_and_reported() -> std::result::Result<(), Box<dyn std::error
     let page = report.page(&store);
     assert!(page.contains("\"title\":\"A study\"") && page.contains("/9g="), "the study and a picture");
     drop((store, shard));
-    let renamed = self::study(&json!({ "title": "Another study" }))?;
-    let error = Store::create(folder.path(), &renamed, &conditions, &runs).err().ok_or("refused")?;
-    assert!(error.to_string().contains("holds results with title"), "{error}");
+    let refused = |study: &Study, conditions: &Conditions| -> std::result::Result<String, Box<dyn std::error::Error>> {
+        let runs = Runs::of(study, conditions)?;
+        Ok(Store::create(folder.path(), study, conditions, &runs).err().ok_or("refused")?.to_string())
+    };
+    let longer = Conditions { pictures: 12, ..conditions.clone() };
+    assert!(refused(&study, &longer)?.contains("holds results with pictures \"9\""));
+    let other = self::study(
+        &json!({ "axes": [{ "name": "gain", "set": "bend.gain", "values": [7] }], "samples": { "seeds": [9] } }),
+    )?;
+    assert!(refused(&other, &conditions)?.contains("holds 14 results, none of this study"));
+    // A title may change, and a study may grow: what it shares stays.
+    let grown = self::study(&json!({ "title": "Another title", "samples": { "seeds": [3, 5, 7] } }))?;
+    let runs = Runs::of(&grown, &conditions)?;
+    let store = Store::create(folder.path(), &grown, &conditions, &runs)?;
+    assert_eq!((Report::of(&store)?.progress, store.others(&runs)?), ((14, 21), 0));
     Ok(())
 }
 
@@ -239,14 +280,14 @@ fn results_are_kept_and_reported() -> std::result::Result<(), Box<dyn std::error
 #[test]
 fn workers_agree_and_bends_are_measured() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let study = study(&json!({ "samples": { "seeds": [3] } }))?;
-    let (runs, conditions, model) = (runs(&study), conditions(8), Model::mini()?);
+    let (runs, conditions, model) = (runs(&study), conditions(9), Model::mini()?);
     let is_over = AtomicBool::new(false);
     let play = |count| -> Result<Vec<(Option<usize>, Outcome)>> {
         let workers =
             Workers { model: &model, conditions: &conditions, samples: &runs.samples, count, is_over: &is_over };
         let mut all = Vec::new();
         workers.play(&runs.shard((1, 1)), |run, outcome| {
-            all.push((run.cell, Outcome { seconds: 0.0, ..outcome }));
+            all.push((run.cell, Outcome { seconds: 0.0, ..outcome? }));
             Ok(())
         })?;
         all.sort_by_key(|(cell, _)| *cell);

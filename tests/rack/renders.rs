@@ -133,7 +133,11 @@ fn a_loop_has_no_seam() {
     );
     let refused = render(folder().path(), "a.mp4", &["--loop", "5"]).output().expect("it runs");
     assert_eq!(refused.status.code(), Some(2));
-    assert!(said(&refused).contains("--loop 5: give at most half of the length, 4.6875 s"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("--loop 5: give at most half of the length and 30 s: here 4.6875 s"),
+        "{}",
+        said(&refused)
+    );
 }
 
 /// Ctrl+C and SIGTERM: the video so far is whole, and the render goes on.

@@ -87,7 +87,7 @@ pub(super) struct Attend {
     /// Write numbers of 32 bits instead of 16.
     #[arg(long)]
     full: bool,
-    /// Also write a video of the maps: a row for each word, a column for each denoising step.
+    /// Also write a video of the maps: a row for each word, concept or place, a column for each denoising step.
     #[arg(long, value_name = "FILE")]
     timeline: Option<PathBuf>,
     /// Length in seconds [default: 3].
@@ -113,12 +113,17 @@ pub(super) struct Attend {
 impl Attend {
     pub(super) fn run(self) -> Result<(), Failure> {
         if let Some(path) = &self.timeline {
-            Files::default().video("--timeline", path)?.check()?;
+            let inputs = self.patch.iter().fold(Files::default(), |files, patch| files.input("the patch", patch));
+            inputs.video("--timeline", path)?.check()?;
         }
         let interrupt = Interrupt::watch()?;
         let patch = self.patch()?;
         let mut engine = self.engine(&patch)?;
         let subjects = self.subjects(&mut engine)?;
+        if self.timeline.is_some() && subjects.iter().all(|subject| *subject == Subject::Neurons) {
+            let why = "--timeline shows words, concepts and places, not neurons; add --words, or leave it out";
+            return Err(Failure::Usage(why.to_owned()));
+        }
         let axes = self.axes(&engine)?;
         let mut arrays = self.arrays(&subjects, axes)?;
         if !self.quiet {
@@ -150,8 +155,8 @@ impl Attend {
                 }
             }
         }
-        if let Some(timeline) = timeline {
-            timeline.finish()?;
+        if let Some(Err(error)) = timeline.map(Timeline::finish) {
+            problem = problem.or(Some(error));
         }
         // An array of all frames keeps its length: what is missing is not a number.
         if self.layout == Layout::Kiss {

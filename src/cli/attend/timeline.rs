@@ -50,8 +50,8 @@ impl Timeline {
     }
 
     /// Ends the video.
-    pub(super) fn finish(self) -> Result<(), Failure> {
-        self.0.finish(End::Whole).map_err(|error| output(&error))
+    pub(super) fn finish(self) -> Result<(), String> {
+        self.0.finish(End::Whole).map_err(|error| error.to_string())
     }
 }
 

@@ -36,6 +36,8 @@ use job::{Job, write_report};
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
+/// Longest dissolve of a loop, in seconds: its pictures are in memory.
+const LONGEST_LOOP: f64 = 30.0;
 
 #[derive(clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags of a command")]
@@ -188,8 +190,7 @@ impl Render {
         self.warn(space::warning(&self.output, wanted.saturating_sub(begun), screen));
         let start = Instant::now();
         let (kept, recorded) = recording.run(&mut job);
-        let is_open = lengths.is_some() && recorded.is_ok() && kept < wanted;
-        let kept = kept.saturating_sub(overlap);
+        let is_open = lengths.is_some() && recorded.is_ok() && kept < shown;
         job.bar.finish_and_clear();
         let provenance = provenance.filter(|_| kept > 0 && !(recorded.is_err() && job.ends_beside()));
         let ended = self.ended(&job, recorded);
@@ -198,7 +199,7 @@ impl Render {
         let open = is_open.then(|| "the loop does not close, as output.record left out pictures".to_owned());
         left.into_iter().chain(job.repeated()).chain(open).for_each(|left| self.warn(Some(left)));
         let seconds = start.elapsed().as_secs_f64();
-        self.print_summary(begun, (shown, kept), seconds);
+        self.print_summary((begun, wanted - begun), (shown, kept), seconds);
         match &self.report {
             Some(path) => {
                 let report = job.report(&self, (shown, kept, wanted - begun), seconds, loaded.as_secs_f64(), size);
@@ -237,9 +238,10 @@ impl Render {
     fn lengths(&self, pictures: u64) -> Result<Option<Loop>, Failure> {
         let Some(secs) = self.looped else { return Ok(None) };
         let overlap = (secs * FRAME_RATE).round().max(1.0) as u64;
-        if overlap > pictures / 2 {
-            let most = pictures as f64 / 2.0 / FRAME_RATE;
-            return Err(Failure::Usage(format!("--loop {secs}: give at most half of the length, {most} s")));
+        if overlap > pictures / 2 || secs > LONGEST_LOOP {
+            let most = (pictures as f64 / 2.0 / FRAME_RATE).min(LONGEST_LOOP);
+            let why = format!("--loop {secs}: give at most half of the length and {LONGEST_LOOP} s: here {most} s");
+            return Err(Failure::Usage(why));
         }
         Ok(Some(Loop { pictures, overlap }))
     }
@@ -275,12 +277,11 @@ impl Render {
         }
     }
 
-    /// Prints the files, and the number of their pictures. An earlier render made the first `begun` of them.
-    fn print_summary(&self, begun: u64, (wanted, kept): (u64, u64), seconds: f64) {
+    /// Prints the files, and the number of their pictures. An earlier render made the first `begun` of them, and this one `made`.
+    fn print_summary(&self, (begun, made): (u64, u64), (wanted, kept): (u64, u64), seconds: f64) {
         if self.quiet {
             return;
         }
-        let made = wanted.saturating_sub(begun);
         let of = if kept == wanted { String::new() } else { format!("{kept} of ") };
         let goes_on = if begun > 0 { format!(", the last {made}") } else { String::new() };
         let videos: Vec<String> = self.output.iter().map(|output| output.display().to_string()).collect();

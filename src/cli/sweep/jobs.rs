@@ -24,6 +24,10 @@ pub struct Job<'j> {
     pub shards: usize,
     /// Further arguments of `bendrack sweep`.
     pub arguments: &'j [String],
+    /// Processor cores of a task.
+    pub cpus: u64,
+    /// Memory of a task, such as `8G`.
+    pub memory: Option<&'j str>,
     /// The container image with bendrack, for Kubernetes.
     pub image: &'j str,
     /// The claim of the volume that is mounted as the working folder, for Kubernetes.
@@ -40,14 +44,15 @@ impl Job<'_> {
     }
 
     fn slurm(&self) -> String {
-        let Self { name, shards, .. } = self;
+        let Self { name, shards, cpus, .. } = self;
         let (output, sweep) = (self.folder(), self.sweep("$SLURM_ARRAY_TASK_ID"));
+        let memory = self.memory.map(|memory| format!("#SBATCH --mem={memory}\n")).unwrap_or_default();
         format!(
             "#!/bin/bash\n\
              #SBATCH --job-name={name}\n\
              #SBATCH --array=1-{shards}\n\
-             #SBATCH --cpus-per-task=2\n\
-             #SBATCH --requeue\n\
+             #SBATCH --cpus-per-task={cpus}\n\
+             {memory}#SBATCH --requeue\n\
              # Each task sweeps one shard. A task that is started again goes on after its last run. Afterwards:\n\
              #   bendrack sweep merge -o {output} {output}/shard-*\n\
              set -euo pipefail\n\
@@ -57,13 +62,15 @@ impl Job<'_> {
     }
 
     fn kubernetes(&self) -> String {
-        let Self { shards, image, volume, .. } = self;
+        let Self { shards, cpus, .. } = self;
         let (output, sweep) = (self.folder(), self.sweep("$number"));
-        let command = format!("number=$((JOB_COMPLETION_INDEX + 1)); mkdir -p {output}; exec {sweep}");
         // A text in JSON is one in YAML.
-        let command = serde_json::Value::from(command).to_string();
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        let name: String = self.name.chars().map(plain).collect();
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let command = text(&format!("number=$((JOB_COMPLETION_INDEX + 1)); mkdir -p {output}; exec {sweep}"));
+        // Names have at most 63 characters, with the number of the pod.
+        let name = text(&format!("sweep-{}", &self.name[..self.name.len().min(40)]));
+        let (image, volume) = (text(self.image), text(self.volume));
+        let memory = self.memory.map(|memory| format!(", memory: {}", text(&format!("{memory}i")))).unwrap_or_default();
         format!(
             "# Each pod sweeps one shard. A pod that is started again goes on after its last run. Afterwards:\n\
              #   bendrack sweep merge -o {output} {output}/shard-*\n\
@@ -72,7 +79,7 @@ impl Job<'_> {
              metadata:\n  name: {name}\n\
              spec:\n  completionMode: Indexed\n  completions: {shards}\n  parallelism: {shards}\n  backoffLimitPerIndex: 3\n  \
              template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: sweep\n          \
-             image: {image}\n          workingDir: /work\n          command: [\"/bin/bash\", \"-c\", {command}]\n          \
+             image: {image}\n          resources:\n            limits: {{ cpu: {cpus}{memory} }}\n          workingDir: /work\n          command: [\"/bin/bash\", \"-c\", {command}]\n          \
              volumeMounts:\n            - name: work\n              mountPath: /work\n      \
              volumes:\n        - name: work\n          persistentVolumeClaim:\n            claimName: {volume}\n"
         )
@@ -108,7 +115,8 @@ mod tests {
 
     fn job<'j>(study: &'j str, arguments: &'j [String]) -> Job<'j> {
         let (study, output) = (Path::new(study), Path::new("out"));
-        Job { name: "Map of mini", study, output, shards: 8, arguments, image: "bendrack:1", volume: "work" }
+        let (image, volume) = ("bendrack:1", "work");
+        Job { name: "map-of-mini", study, output, shards: 8, arguments, cpus: 4, memory: Some("8G"), image, volume }
     }
 
     #[test]
@@ -116,6 +124,8 @@ mod tests {
         let file = job("map.json", &[]).file(Cluster::Slurm);
         let parts = [
             "--array=1-8\n",
+            "--cpus-per-task=4\n",
+            "--mem=8G\n",
             "sweep map.json ",
             "--shard \"$SLURM_ARRAY_TASK_ID/8\"",
             "out/\"shard-$SLURM_ARRAY_TASK_ID\"\n",
@@ -133,6 +143,7 @@ mod tests {
         let (_, list) = line.split_once(": ").expect("a list");
         let list: Vec<String> = serde_json::from_str(list).expect("a list in JSON is one in YAML");
         assert!(list[2].contains("sweep 'a map.json' ") && list[2].contains("$number/8"), "{list:?}");
-        assert!(file.contains("  name: map-of-mini\n") && file.contains("  completions: 8\n"));
+        assert!(file.contains("  name: \"sweep-map-of-mini\"\n") && file.contains("  completions: 8\n"));
+        assert!(file.contains("limits: { cpu: 4, memory: \"8Gi\" }\n"));
     }
 }

@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 use bendrack_nodes::compile::plan::DENOISING_STEPS;
 use indicatif::{HumanDuration, ProgressDrawTarget};
 
+use super::files::{Content, Files, check_replaced};
 use super::interrupt::Interrupt;
 use super::{Failure, bar, models, print, size};
 use crate::disk;
+use crate::files::is_same;
 use crate::study::measure::Measure;
 use crate::study::report::Report;
+use crate::study::report::figures::MOST_AXES;
 use crate::study::runs::{Conditions, Run, Runs};
-use crate::study::store::Store;
+use crate::study::store::{DATABASE, Store};
 use crate::study::sweep::Workers;
 use crate::study::{Error, Study};
 use crate::terminal;
@@ -24,6 +27,8 @@ use jobs::{Cluster, Job};
 
 /// The name of the report in the folder.
 const REPORT: &str = "report.html";
+/// Failed runs after which a sweep ends.
+const MOST_FAILURES: usize = 20;
 /// Most shards of a study.
 const MOST_SHARDS: u64 = 100_000;
 
@@ -57,7 +62,7 @@ struct Play {
     /// Part of the runs, for several machines: number and count, such as 1/8.
     #[arg(long, value_name = "I/N", value_parser = shard, default_value = "1/1")]
     shard: (usize, usize),
-    /// Number of runs at a time [default: as many as there are cores and room in the memory].
+    /// Number of runs at a time [default: one for each core, as far as memory allows].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     workers: Option<u64>,
     /// Model: mini, a name from `bendrack models`, or the path of a folder.
@@ -115,9 +120,21 @@ struct Jobs {
     /// Number of shards.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_SHARDS))]
     shards: u64,
+    /// Processor cores of a task.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    cpus: u64,
+    /// Memory of a task, such as 8G.
+    #[arg(long, value_parser = memory)]
+    memory: Option<String>,
     /// Model of the sweep: mini, a name, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[arg(long)]
+    model: Option<String>,
+    /// Denoising steps of the sweep.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
+    steps: Option<u64>,
+    /// Width and height of the sweep.
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
     /// Container image with bendrack, for Kubernetes.
     #[arg(long, default_value = "bendrack:latest")]
     image: String,
@@ -153,14 +170,17 @@ impl Play {
             model: model.short_name(),
             model_sha256: model.sha256().map_err(model_failed)?,
             steps: model.steps,
+            numbers: format!("{:?}", model.transformer.dtype()),
             size: self.size.unwrap_or(model.size),
             pictures: study.pictures(),
         };
         let runs = Runs::of(&study, &conditions).map_err(failed)?;
         let shard = runs.shard(self.shard);
         // A mistake in the last patch is found before the first run.
+        let parts = |run: &Run| run.cell.map(|cell| &study.parts[runs.cells[cell].part]);
         for run in &shard {
-            Run::plan(&run.patch).map_err(failed)?;
+            let checked = parts(run).map_or(Ok(()), |part| run.check(part));
+            checked.map_err(|error| failed(format!("{}: {error}", runs.name(&study, run))))?;
         }
         if self.dry_run {
             return print(&self.plan(&study, &runs, shard.len()));
@@ -170,7 +190,14 @@ impl Play {
         let todo: Vec<&Run> =
             shard.iter().copied().filter(|run| !done.contains(&(run.id.clone(), run.reference.clone()))).collect();
         let kept = shard.len() - todo.len();
-        let count = self.workers.map_or_else(|| workers::fitting(&model, conditions.size), |workers| workers as usize);
+        let fitting = || workers::fitting(&model, conditions.size, conditions.pictures);
+        let count = self.workers.map_or_else(fitting, |workers| workers as usize);
+        let others = store.others(&runs).map_err(failed)?;
+        if others > 0 && !self.quiet {
+            terminal::print_error(format_args!(
+                "warning: {others} results in the folder are not of this form of the study and this version of bendrack; they stay, and the report leaves them out"
+            ));
+        }
         if !self.quiet {
             let there = if kept > 0 { format!(", {kept} of them measured before") } else { String::new() };
             let folder = folder.display();
@@ -184,11 +211,23 @@ impl Play {
         let workers =
             Workers { model: &model, conditions: &conditions, samples: &runs.samples, count, is_over: &is_over };
         let begin = std::time::Instant::now();
-        let mut now = 0;
+        let (mut now, mut failures) = (0, Vec::new());
         let played = workers.play(&todo, |run, outcome| {
-            store.add(run, &outcome)?;
-            now += 1;
             bar.inc(1);
+            match outcome {
+                Ok(outcome) => {
+                    store.add(run, &outcome)?;
+                    now += 1;
+                }
+                Err(error) => {
+                    let problem = format!("{}: {error}", runs.name(&study, run));
+                    bar.suspend(|| terminal::print_error(format_args!("{problem}")));
+                    failures.push(problem);
+                    if failures.len() >= MOST_FAILURES {
+                        return Err(Error::in_file(folder, format!("{MOST_FAILURES} runs failed")));
+                    }
+                }
+            }
             Ok(())
         });
         bar.finish_and_clear();
@@ -201,7 +240,10 @@ impl Play {
             let (time, page) = (HumanDuration(begin.elapsed()), page.display());
             terminal::print_error(format_args!("{now} runs in {time}. Report: {page}"));
         }
-        Ok(())
+        match failures.len() {
+            0 => Ok(()),
+            count => Err(failed(format!("{count} runs failed, see above; {so_far}"))),
+        }
     }
 
     /// The numbers of a study, for --dry-run.
@@ -228,7 +270,7 @@ impl Merge {
         let (study, conditions) = (first.study().map_err(failed)?, first.conditions().map_err(failed)?);
         let runs = Runs::of(&study, &conditions).map_err(failed)?;
         let mut store = Store::create(&self.output, &study, &conditions, &runs).map_err(failed)?;
-        for shard in &self.shards {
+        for shard in self.shards.iter().filter(|shard| !is_same(shard, &self.output)) {
             let shard = Store::open(shard).map_err(failed)?;
             let new = store.merge(&shard).map_err(failed)?;
             terminal::print_error(format_args!("{}: {new} new runs", shard.folder().display()));
@@ -248,21 +290,39 @@ impl Merge {
 
 impl ReportFiles {
     fn run(self) -> Result<(), Failure> {
-        let store = Store::open(&self.folder).map_err(failed)?;
         let page = self.output.clone().unwrap_or_else(|| self.folder.join(REPORT));
+        let results = self.folder.join(DATABASE);
+        let mut files = Files::default().input("the results", &results).output("-o", &page, Content::Page);
+        if let Some(path) = &self.json {
+            files = files.output("--json", path, Content::Statistics);
+        }
+        files.check()?;
+        let store = Store::open(&self.folder).map_err(failed)?;
         let report = Report::of(&store).map_err(failed)?;
         write(&page, report.page(&store).as_bytes())?;
         if let Some(path) = &self.json {
             write(path, format!("{:#}\n", report.json(None)).as_bytes())?;
         }
-        if let Some(folder) = &self.figures {
-            fs::create_dir_all(folder).map_err(|error| failed(Error::in_file(folder, error)))?;
-            for (index, part) in report.study.parts.iter().enumerate() {
-                for measure in Measure::ALL {
-                    if let Some(figure) = report.figure(index, measure) {
-                        let name = format!("{}-{}.svg", slug(&part.name, index), measure.name());
-                        write(&folder.join(name), figure.as_bytes())?;
-                    }
+        let Some(folder) = &self.figures else { return Ok(()) };
+        fs::create_dir_all(folder).map_err(|error| failed(Error::in_file(folder, error)))?;
+        let slugs: Vec<String> =
+            report.study.parts.iter().enumerate().map(|(index, part)| slug(&part.name, index)).collect();
+        for (index, part) in report.study.parts.iter().enumerate() {
+            if part.axes.len() > MOST_AXES {
+                let name = &part.name;
+                terminal::print_error(format_args!("{name}: no figures, as the part has more than {MOST_AXES} axes"));
+            }
+            let slug = &slugs[index];
+            let number = if slugs.iter().filter(|other| *other == slug).count() > 1 {
+                format!("-{index}")
+            } else {
+                String::new()
+            };
+            for measure in Measure::ALL {
+                if let Some(figure) = report.figure(index, measure) {
+                    let path = folder.join(format!("{slug}{number}-{}.svg", measure.name()));
+                    check_replaced("--figures", &path, Content::Svg)?;
+                    write(&path, figure.as_bytes())?;
                 }
             }
         }
@@ -273,14 +333,25 @@ impl ReportFiles {
 impl Jobs {
     fn run(self) -> Result<(), Failure> {
         let name = self.study.file_stem().map_or_else(|| "sweep".to_owned(), |name| slug(&name.to_string_lossy(), 0));
-        let arguments: Vec<String> =
-            if self.model == "mini" { Vec::new() } else { vec!["--model".to_owned(), self.model.clone()] };
+        if self.cluster == Cluster::Kubernetes && [&self.study, &self.output].iter().any(|path| path.is_absolute()) {
+            let why = "give paths from the working folder, which is the volume; a path from / is lost with the pod";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        let flags = [
+            ("--model", self.model.clone()),
+            ("--steps", self.steps.map(|steps| steps.to_string())),
+            ("--size", self.size.map(|(width, height)| format!("{width}x{height}"))),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
+        let arguments: Vec<String> = given.flatten().collect();
         let job = Job {
             name: &name,
             study: &self.study,
             output: &self.output,
             shards: self.shards as usize,
             arguments: &arguments,
+            cpus: self.cpus,
+            memory: self.memory.as_deref(),
             image: &self.image,
             volume: &self.volume,
         };
@@ -290,6 +361,7 @@ impl Jobs {
 
 /// Writes the report of a folder. It replaces another report, and no other file.
 fn write_report(store: &Store, page: &Path) -> Result<PathBuf, Failure> {
+    check_replaced("the report", page, Content::Page)?;
     let report = Report::of(store).map_err(failed)?;
     write(page, report.page(store).as_bytes())?;
     Ok(page.to_owned())
@@ -301,7 +373,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// A name for files: letters, digits and hyphens.
 fn slug(name: &str, index: usize) -> String {
-    let plain: String = name.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { format!("part-{index}") } else { parts.join("-") }
 }
@@ -312,4 +385,13 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
     parts
         .filter(|&(number, count): &(usize, usize)| (1..=count).contains(&number) && count as u64 <= MOST_SHARDS)
         .ok_or_else(|| "a shard is its number and their count, such as 1/8".to_owned())
+}
+
+/// Parses an amount of memory: a number and M or G.
+fn memory(text: &str) -> Result<String, String> {
+    let number = text.strip_suffix(['M', 'G']).and_then(|number| number.parse::<u32>().ok());
+    number
+        .filter(|number| *number > 0)
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "memory is a number and M or G, such as 8G".to_owned())
 }

@@ -9,13 +9,15 @@ use crate::engine::model::TOKEN_PIXELS;
 const LEAST: u64 = 256 << 20;
 /// Latent frames in the KV cache of the largest models.
 const FRAMES: u64 = 24;
+/// Bytes of a pixel of a video and of its features.
+const VIDEO: u64 = 8;
 /// Bytes of a number on the CPU.
 const NUMBER: u64 = 4;
 /// Share of the available memory that workers may take.
 const SHARE: f64 = 0.8;
 
 /// As many workers as the processor has cores and the memory has room for. One on a GPU.
-pub(super) fn fitting(model: &Model, size: (usize, usize)) -> usize {
+pub(super) fn fitting(model: &Model, size: (usize, usize), pictures: usize) -> usize {
     if !model.transformer.device().is_cpu() {
         return 1;
     }
@@ -23,17 +25,26 @@ pub(super) fn fitting(model: &Model, size: (usize, usize)) -> usize {
     let config = model.transformer.config();
     let tokens = (size.0 / TOKEN_PIXELS * (size.1 / TOKEN_PIXELS)) as u64;
     let cache = (2 * config.layers * config.dim) as u64 * tokens * FRAMES * NUMBER;
-    // Activations and the decoder need about as much again.
-    let each = LEAST + 2 * cache;
-    let room = available_memory().map_or(1, |bytes| (bytes as f64 * SHARE / each as f64) as usize);
-    cores.min(room).max(1)
+    let video = (pictures * size.0 * size.1) as u64 * VIDEO;
+    // Activations and the decoder need about as much as the cache.
+    fit(cores, room(), LEAST + 2 * cache + video)
 }
 
-/// The memory that programs can still take, in bytes; none where the system does not report it.
-fn available_memory() -> Option<u64> {
+/// Workers that fit into memory, at most one for each core. Without a known amount of memory, one for each core.
+fn fit(cores: usize, room: Option<u64>, each: u64) -> usize {
+    let most = room.map_or(cores, |bytes| (bytes as f64 * SHARE / each as f64) as usize);
+    cores.min(most).max(1)
+}
+
+/// The memory that this program can still take, in bytes: that of the machine, or of the container. None where the system does not
+/// report it.
+fn room() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+    let machine = line.split_whitespace().next()?.parse::<u64>().ok()? << 10;
+    let number = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    let container = number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
+    Some(machine.min(container.unwrap_or(machine)))
 }
 
 #[cfg(test)]
@@ -41,10 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_pictures_have_fewer_workers() -> candle_core::Result<()> {
-        let model = Model::mini()?;
-        let (small, large) = (fitting(&model, (128, 128)), fitting(&model, (4096, 4096)));
-        assert!(small >= 1 && large >= 1 && large <= small);
-        Ok(())
+    fn workers_fit_into_cores_and_memory() {
+        let gib = 1 << 30;
+        assert_eq!([fit(8, Some(100 * gib), gib), fit(8, Some(4 * gib), gib), fit(8, Some(gib / 2), gib)], [8, 3, 1]);
+        assert_eq!(fit(8, None, gib), 8);
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Position, VideoWriter};
 use crate::media::Picture;
+use crate::output::scale::fitted;
 use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 
@@ -81,7 +82,7 @@ impl VideoWriter for Looped {
             return self.video.push(picture);
         };
         let part = ((number - pictures) as f64 + 0.5) / overlap as f64;
-        self.video.push(&mixed(picture, first, part))
+        self.video.push(&mixed(picture, &fitted(first, picture.width, picture.height), part))
     }
 
     fn settle(&mut self) -> Result<Position> {

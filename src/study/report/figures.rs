@@ -5,7 +5,7 @@ use crate::output::colour_table::{Cell, ColourScale, ColourTables};
 use crate::study::measure::{Kind, Measure};
 
 /// Most axes of a figure: rows, columns, tables.
-const MOST_AXES: usize = 3;
+pub const MOST_AXES: usize = 3;
 
 impl Report {
     /// The figure of a part and a measurement, as SVG. None without values, and for more than three axes.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
 use super::measure::{Kind, Measure};
-use super::runs::Runs;
+use super::runs::{Sample, cells_of, samples_of};
 use super::statistics::{LEVEL, Mean, corrected, sign_flip_test};
 use super::store::Store;
 use super::{Result, Study};
@@ -42,8 +42,8 @@ pub struct CellReport {
     pub at: Vec<usize>,
     /// The measurements.
     pub findings: BTreeMap<Measure, Finding>,
-    /// The run of the first sample that is measured, and its video without bends, for their pictures.
-    pub run: Option<(String, String)>,
+    /// The first sample that is measured, with its run and its video without bends, for their pictures.
+    pub pictures: Option<(usize, (String, String))>,
     /// The warnings of its runs, each once.
     pub warnings: Vec<String>,
 }
@@ -69,31 +69,38 @@ impl Report {
     /// Fails if the database cannot be read.
     pub fn of(store: &Store) -> Result<Self> {
         let (study, conditions) = (store.study()?, store.conditions()?);
-        let runs = Runs::of(&study, &conditions)?;
+        // The places of runs are those that the sweep has written: another version would give others.
+        let (all, places) = (cells_of(&study)?, store.places()?);
         let (values, warnings) = (store.values()?, store.warnings()?);
         let mut parts: Vec<Vec<CellReport>> = study.parts.iter().map(|_| Vec::new()).collect();
         let mut cells: Vec<CellReport> =
-            runs.cells.iter().map(|cell| CellReport { at: cell.at.clone(), ..CellReport::default() }).collect();
+            all.iter().map(|cell| CellReport { at: cell.at.clone(), ..CellReport::default() }).collect();
         let mut samples: Vec<BTreeMap<Measure, Vec<f64>>> = vec![BTreeMap::new(); cells.len()];
         let mut yardsticks = BTreeMap::<Measure, Vec<f64>>::new();
-        let mut done = 0;
-        for run in &runs.runs {
-            let Some(measured) = values.get(&(run.id.clone(), run.reference.clone())) else { continue };
-            done += 1;
-            let of = run.cell.map_or(&mut yardsticks, |cell| &mut samples[cell]);
+        for place in &places {
+            let Some(measured) = values.get(&place.run) else { continue };
+            let of = match place.cell {
+                None => &mut yardsticks,
+                Some(cell) => {
+                    let Some(of) = samples.get_mut(cell) else { continue };
+                    of
+                }
+            };
             for (measure, value) in measured {
                 of.entry(*measure).or_default().push(*value);
             }
-            if let Some(cell) = run.cell.map(|cell| &mut cells[cell]) {
-                cell.run.get_or_insert_with(|| (run.id.clone(), run.reference.clone()));
-                for warning in warnings.get(&run.id).into_iter().flatten() {
+            if let Some(cell) = place.cell.map(|cell| &mut cells[cell]) {
+                cell.pictures.get_or_insert_with(|| (place.sample, place.run.clone()));
+                for warning in warnings.get(&place.run.0).into_iter().flatten() {
                     if !cell.warnings.contains(warning) {
                         cell.warnings.push(warning.clone());
                     }
                 }
             }
         }
-        for ((cell, samples), place) in cells.into_iter().zip(samples).zip(&runs.cells) {
+        let runs: BTreeSet<&(String, String)> = places.iter().map(|place| &place.run).collect();
+        let progress = (runs.iter().filter(|run| values.contains_key(**run)).count(), runs.len());
+        for ((cell, samples), place) in cells.into_iter().zip(samples).zip(&all) {
             let findings =
                 samples.into_iter().filter_map(|(measure, samples)| Some((measure, finding(measure, samples)?)));
             parts[place.part].push(CellReport { findings: findings.collect(), ..cell });
@@ -103,16 +110,18 @@ impl Report {
         }
         let mean = |samples: Vec<f64>| samples.iter().sum::<f64>() / samples.len() as f64;
         let yardstick = yardsticks.into_iter().map(|(measure, samples)| (measure, mean(samples))).collect();
+        let sample = |sample: Sample| json!({ "seed": sample.seed, "prompt": sample.prompt });
+        let samples: Vec<Json> = samples_of(&study)?.into_iter().map(sample).collect();
         let facts = json!({
             "model": conditions.model,
             "model_sha256": conditions.model_sha256,
             "size": [conditions.size.0, conditions.size.1],
             "pictures": conditions.pictures,
-            "bendrack": env!("CARGO_PKG_VERSION"),
-            "samples": runs.samples.iter().map(|sample| json!({ "seed": sample.seed, "prompt": sample.prompt })).collect::<Vec<_>>(),
+            "bendrack": store.version()?,
+            "samples": samples,
         });
         let facts = facts.as_object().cloned().unwrap_or_default();
-        Ok(Self { study, parts, yardstick, progress: (done, runs.runs.len()), facts })
+        Ok(Self { study, parts, yardstick, progress, facts })
     }
 
     /// The report as JSON, with the pictures of each cell where `strips` is given.
@@ -135,9 +144,11 @@ impl Report {
             let cell = |cell: &CellReport| {
                 let findings =
                     cell.findings.iter().map(|(measure, finding)| (measure.name().to_owned(), finding.json()));
-                let (run, reference) = cell.run.clone().unzip();
+                let (sample, pictures) = cell.pictures.clone().unzip();
+                let (run, reference) = pictures.unzip();
                 let strip = strips.zip(run).and_then(|(store, run)| store.strip(&run));
                 json!({
+                    "sample": sample,
                     "reference": reference,
                     "at": cell.at,
                     "findings": findings.collect::<Map<_, _>>(),
@@ -153,7 +164,7 @@ impl Report {
             })
         });
         let references: BTreeSet<&String> =
-            self.parts.iter().flatten().filter_map(|cell| Some(&cell.run.as_ref()?.1)).collect();
+            self.parts.iter().flatten().filter_map(|cell| Some(&cell.pictures.as_ref()?.1.1)).collect();
         let unbent = |reference: &String| {
             let strip = strips.and_then(|store| store.strip(reference));
             (reference.clone(), json!(strip.map(|jpeg| STANDARD.encode(&jpeg))))
@@ -187,7 +198,7 @@ impl Finding {
     fn json(&self) -> Json {
         let mut finding = json!({
             "mean": rounded(self.mean.mean),
-            "interval": [rounded(self.mean.interval.0), rounded(self.mean.interval.1)],
+            "interval": self.mean.interval.map(|(low, high)| [rounded(low), rounded(high)]),
             "samples": self.samples.iter().map(|sample| rounded(*sample)).collect::<Vec<_>>(),
         });
         if let Some((probability, corrected)) = self.probability.zip(self.corrected) {
@@ -200,11 +211,14 @@ impl Finding {
 
 fn finding(measure: Measure, samples: Vec<f64>) -> Option<Finding> {
     let mut mean = Mean::of(&samples)?;
-    if measure.about().kind != Kind::Change {
+    let is_change = measure.about().kind == Kind::Change;
+    if !is_change {
         // No distance is below 0.
-        mean.interval.0 = mean.interval.0.max(0.0);
+        mean.interval = mean.interval.map(|(low, high)| (low.max(0.0), high));
     }
-    let probability = (measure.about().kind == Kind::Change).then(|| sign_flip_test(&samples));
+    // Without any change there is nothing to test.
+    let is_tested = is_change && samples.iter().any(|sample| *sample != 0.0);
+    let probability = is_tested.then(|| sign_flip_test(&samples));
     Some(Finding { samples, mean, probability, corrected: None })
 }
 

@@ -62,7 +62,7 @@ impl Purpose {
         match self {
             // Pictures and videos may contain a patch.
             Self::Open => {
-                &[("bendrack patch, picture or video", &["json", "png", "mp4"]), ("bendrack patch", &["json"])]
+                &[("bendrack patch, picture or video", &["json", "png", "apng", "mp4"]), ("bendrack patch", &["json"])]
             }
             Self::Save(_) => &[("bendrack patch", &["json"])],
             Self::SaveMaps(_) | Self::LoadMaps => &[("bendrack maps", &["json"])],
