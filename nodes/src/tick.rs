@@ -96,6 +96,11 @@ impl Scratch {
 }
 
 impl Plan {
+    /// True if a memory is the result of a tick of this plan, or was restored by it.
+    pub fn is_of(&self, memory: &Memory) -> bool {
+        memory.has(&self.layout)
+    }
+
     /// A stored memory of this plan; none if it belongs to other nodes.
     pub fn restore(&self, memory: StoredMemory) -> Option<Memory> {
         memory.restore(&self.layout)

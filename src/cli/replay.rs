@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::patch::Patch;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Failure;
@@ -15,7 +16,7 @@ use crate::engine::{Entry, Frame, Model, Session};
 use crate::files;
 use crate::hex::hex;
 use crate::sound::{RATE, Samples, Sound};
-use crate::take::{Header, Performance, SoundFile, Take, processor};
+use crate::take::{Header, Left, Performance, SoundFile, Take, processor};
 use crate::terminal;
 use crate::wan::error::message;
 
@@ -27,13 +28,13 @@ pub(super) struct Replay {
     pub(super) take: Option<PathBuf>,
     /// Make each chunk once, with all its events, instead of as often as live. Changes appear slightly earlier than live.
     #[arg(long = "final", requires = "take", help_heading = "Takes")]
-    is_final: bool,
+    pub(super) is_final: bool,
     /// Start of the video within the take, in seconds.
     #[arg(long, value_name = "SECONDS", requires = "take", value_parser = start, help_heading = "Takes")]
     start: Option<f64>,
     /// Render a take even if its model, its sound or its pictures differ from those that were played.
     #[arg(long, requires = "take", help_heading = "Takes")]
-    anyway: bool,
+    pub(super) anyway: bool,
 }
 
 fn start(text: &str) -> Result<f64, String> {
@@ -215,6 +216,20 @@ impl VideoSource {
     }
 }
 
+/// The rest of a video, to be stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct StoredPlayer {
+    left: StoredSource,
+    skip: u64,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum StoredSource {
+    /// The number of entries.
+    Entries(usize),
+    Performance(Left),
+}
+
 /// Plays a video on a session.
 pub(super) struct Player {
     source: Source,
@@ -232,6 +247,32 @@ enum Source {
 impl Player {
     fn new(source: Source) -> Self {
         Self { source, skip: 0 }
+    }
+
+    /// The rest of the video.
+    pub(super) fn store(&self) -> StoredPlayer {
+        let left = match &self.source {
+            Source::Entries { entries, .. } => StoredSource::Entries(entries.len()),
+            Source::Performance(performance) => StoredSource::Performance(performance.left()),
+        };
+        StoredPlayer { left, skip: self.skip }
+    }
+
+    /// Leaves out what came before the rest of the video. The session gets the latest patch of it.
+    pub(super) fn go_on(&mut self, stored: &StoredPlayer, session: &mut Session) -> Result<(), Failure> {
+        self.skip = stored.skip;
+        let patch = match (&mut self.source, &stored.left) {
+            (Source::Entries { entries, .. }, StoredSource::Entries(left)) => {
+                let before = entries.drain(..entries.len().saturating_sub(*left));
+                before.map(|(_, entry)| entry).rfind(|entry| matches!(entry, Entry::Patch { .. }))
+            }
+            (Source::Performance(performance), StoredSource::Performance(left)) => performance.go_on(*left),
+            _ => return Err(Failure::Failed("the checkpoint is that of another take; add --again".to_owned())),
+        };
+        match patch {
+            Some(patch) => session.execute(&patch).map(drop).map_err(|error| Failure::Failed(message(&error))),
+            None => Ok(()),
+        }
     }
 
     /// Executes the next entry of the take, or the next model call of a performance. Returns its frames.

@@ -191,6 +191,9 @@ mod open {
             steps: None,
             looped: None,
             take: None,
+            start: None,
+            is_final: false,
+            sound: None,
             frames: 0,
             frame_rate: FRAME_RATE,
         })

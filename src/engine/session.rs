@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use bendrack_nodes::compile::plan::Plan;
-use bendrack_nodes::input::{Applied, Controls, Event};
+use bendrack_nodes::input::{Applied, Controls, Event, StoredControls};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Tap;
 use candle_core::{Result, bail};
@@ -101,38 +101,55 @@ impl From<Engine> for Session {
     }
 }
 
-/// A session of a patch between two chunks, apart from its tensors: no device has sent anything.
+/// A session between two chunks, apart from its patch and its tensors.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct StoredSession {
     engine: StoredEngine,
+    controls: StoredControls,
+    merged: u64,
     checksum: Checksum,
     /// Bytes of the pictures so far.
     bytes: u64,
 }
 
 impl Session {
+    /// True if the session can be stored: between two chunks, before another patch or an event comes.
+    pub fn can_store(&self) -> bool {
+        self.events.is_empty() && self.engine.can_store()
+    }
+
     /// The session between two chunks. Its tensors are put into `tensors`.
     ///
     /// # Errors
     ///
-    /// Fails within a chunk, for a session with events of devices, and if the device fails.
+    /// Fails unless [`Self::can_store`], and if the device fails.
     pub fn store(&self, tensors: &mut Tensors) -> Result<StoredSession> {
-        if !self.events.is_empty() || self.controls != Controls::default() {
-            bail!("a session with events of devices is not stored; render a patch, or the whole take")
+        if !self.events.is_empty() {
+            bail!("a session is stored before events come; make the next chunk first")
         }
-        Ok(StoredSession { engine: self.engine.store(tensors)?, checksum: self.checksum(), bytes: self.bytes })
+        Ok(StoredSession {
+            engine: self.engine.store(tensors)?,
+            controls: self.controls.store(),
+            merged: self.merged,
+            checksum: self.checksum(),
+            bytes: self.bytes,
+        })
     }
 
-    /// Continues from a stored session of the same model, patch and settings.
+    /// Continues from a stored session of the same model and settings, under the patch that it had.
     ///
     /// # Errors
     ///
     /// Fails if the stored session is that of another model, size or patch, and if the device fails.
     pub fn restore(&mut self, stored: StoredSession, tensors: &mut Tensors) -> Result<()> {
+        let Some(controls) = Controls::restore(stored.controls) else {
+            bail!("the checkpoint names a control that is none; begin the render again")
+        };
         self.engine.restore(stored.engine, tensors)?;
-        let StoredSession { checksum: Checksum { pictures, crc }, bytes, .. } = stored;
+        let StoredSession { checksum: Checksum { pictures, crc }, bytes, merged, .. } = stored;
         self.hasher = Hasher::new_with_initial_len(crc, bytes);
-        (self.pictures, self.bytes) = (pictures, bytes);
+        (self.pictures, self.bytes, self.merged) = (pictures, bytes, merged);
+        (self.controls, self.events) = (controls, Vec::new());
         Ok(())
     }
 

@@ -24,14 +24,19 @@ pub struct StoredEngine {
 }
 
 impl Engine {
+    /// True if the engine can be stored: between two chunks, and before another plan comes.
+    pub fn can_store(&self) -> bool {
+        self.phase() == Phase::Between && self.ticker.can_store()
+    }
+
     /// The engine between two chunks. Its tensors are put into `tensors`. Probes of a viewer are left out.
     ///
     /// # Errors
     ///
-    /// Fails within a chunk, and if the device fails.
+    /// Fails unless [`Self::can_store`], and if the device fails.
     pub fn store(&self, tensors: &mut Tensors) -> Result<StoredEngine> {
-        if self.phase() != Phase::Between {
-            bail!("an engine is stored between two chunks only; show the chunk and finish its cache pass first")
+        if !self.can_store() {
+            bail!("an engine is stored between two chunks only; finish the chunk first")
         }
         Ok(StoredEngine {
             ticker: self.ticker.store(),

@@ -46,6 +46,11 @@ pub(super) struct StoredTicker {
 }
 
 impl Ticker {
+    /// True if it can be stored: no other plan has come since the latest tick.
+    pub(super) fn can_store(&self) -> bool {
+        self.plan.is_of(&self.start)
+    }
+
     /// The ticker between two chunks, without its plan and its sound.
     pub(super) fn store(&self) -> StoredTicker {
         let named = |numbers: &BTreeMap<&str, f64>| numbers.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();

@@ -26,12 +26,23 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
+use crate::sound::Channels;
 pub use read::{Found, Opened, read};
 
 /// The key of a patch that [`Render`] stands under.
 pub const KEY: &str = "render";
 /// The name of the patch in other formats: the keyword of a PNG, the comment's key of an MP4.
 pub const NAME: &str = "bendrack";
+
+/// A sound that nodes listened to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sound {
+    /// The SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
+    /// The channels that were analysed.
+    #[serde(default, skip_serializing_if = "Channels::is_mean")]
+    pub channels: Channels,
+}
 
 /// The record of a render.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +72,15 @@ pub struct Render {
     /// The SHA-256 of the take that was made again, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub take: Option<String>,
+    /// The first picture of the take that is in the video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// True if each chunk of the take was made once, with all its events.
+    #[serde(default, rename = "final", skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
+    /// The sound of --audio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<Sound>,
     /// Number of frames. In numbered pictures of a render that broke off, the number that was asked for.
     pub frames: u64,
     /// Frames per second.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sound::Channels;
 
-pub use performance::Performance;
+pub use performance::{Left, Performance};
 pub use read::Take;
 pub use summary::Summary;
 pub use write::{TakeState, TakeWriter};

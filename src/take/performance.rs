@@ -6,6 +6,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Event;
 use bendrack_nodes::patch::Patch;
 use candle_core::Result;
+use serde::{Deserialize, Serialize};
 
 use super::Take;
 use crate::engine::{Entry, Frame, Phase, Session};
@@ -21,7 +22,29 @@ pub struct Performance {
     forgotten: Vec<u64>,
 }
 
+/// The numbers of events, patches and empty KV caches that are still to come in a [`Performance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    events: usize,
+    patches: usize,
+    forgotten: usize,
+}
+
 impl Performance {
+    /// The rest of it.
+    pub const fn left(&self) -> Left {
+        Left { events: self.events.len(), patches: self.patches.len(), forgotten: self.forgotten.len() }
+    }
+
+    /// Leaves out what came before. Returns the latest patch of it.
+    pub fn go_on(&mut self, left: Left) -> Option<Entry> {
+        let before = |all: usize, left: usize| all.saturating_sub(left);
+        self.events.drain(..before(self.events.len(), left.events));
+        self.forgotten.drain(..before(self.forgotten.len(), left.forgotten));
+        let mut patches = self.patches.drain(..before(self.patches.len(), left.patches));
+        patches.next_back().map(|(_, patch, plan)| Entry::Patch { patch, plan })
+    }
+
     /// The performance of a take.
     pub fn of(take: &Take) -> Self {
         let (mut events, mut patches, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());

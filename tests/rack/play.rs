@@ -128,6 +128,34 @@ fn a_set_played_through_osc_is_rendered_again_bit_for_bit() {
     let made = |line: &Json| line["pictures"].as_u64().expect("a number");
     assert!(lines.len() > 4 && lines.is_sorted_by_key(made), "{progress}");
     assert_eq!(lines.last(), Some(&serde_json::json!({ "pictures": 24, "of": 24 })), "with those that are left out");
+    for (name, more) in [("killed", &[][..]), ("killed_late", &["--start", "0.8"]), ("killed_final", &["--final"])] {
+        check_killed(folder, name, more);
+    }
+}
+
+/// A render of a take that is killed twice has the bytes of one that was not killed.
+fn check_killed(folder: &Path, name: &str, more: &[&str]) {
+    let (whole, killed) = (format!("{name}_whole.mp4"), format!("{name}.mp4"));
+    let args = |out| [&["render", "--take", "a.take", "--checkpoint", "0.5", "-o", out], more].concat();
+    let (code, errors) = bendrack(folder, &args(&whole));
+    assert_eq!(code, Some(0), "{errors}");
+    for at in [25, 45] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.args(args(&killed)).args(["--resume", "--progress"]).current_dir(folder);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let made =
+            lines.map(|line| serde_json::from_str::<Json>(&line.expect("a line")).expect("JSON")["pictures"].as_u64());
+        assert!(made.into_iter().any(|made| made >= Some(at)), "it ended before picture {at}");
+        child.kill().and_then(|()| child.wait()).expect("a process");
+    }
+    let resumed = [&args(&killed)[..], &["--resume"]].concat();
+    let (code, errors) = bendrack(folder, &resumed);
+    assert!(code == Some(0) && errors.contains(" pictures, the last "), "{errors}");
+    let [whole, killed] = [&whole, &killed].map(|name| std::fs::read(folder.join(name)).expect("a video"));
+    assert!(whole == killed, "{name}: the videos differ");
+    let (code, errors) = bendrack(folder, &resumed);
+    assert!(code == Some(0) && errors.contains("finished already"), "{errors}");
 }
 
 #[test]

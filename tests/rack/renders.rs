@@ -299,8 +299,6 @@ fn resume_begins_a_render_that_was_not_begun() {
     assert_eq!(files(&place).keys().collect::<Vec<_>>(), ["a.bend.json", "a.mp4"]);
 }
 
-/// A limit on the size of files ends the render as a full disk does: with a message, and with the pictures so far.
-#[cfg(target_os = "linux")]
 /// A supervisor may give the same command again after the end. Another length, patch or seed is another video.
 #[test]
 fn a_finished_video_is_not_rendered_again() {
@@ -328,9 +326,16 @@ fn a_finished_video_is_not_rendered_again() {
             let other = run(more);
             assert!(!is_finished(&other), "{name} {more:?}: {other}");
         }
+        let wav = folder.path().join("tone.wav");
+        write_tone(&wav, 2);
+        let sound = ["--frames", "9", "--audio", wav.to_str().expect("a path")];
+        assert!(!is_finished(&run(&sound)) && is_finished(&run(&sound)), "{name}: with sound");
+        assert!(!is_finished(&run(&[&sound[..], &["--audio-channels", "left"]].concat())), "{name}: other channels");
     }
 }
 
+/// A limit on the size of files ends the render as a full disk does: with a message, and with the pictures so far.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_limit_on_file_sizes_loses_nothing() {
     let larger = &["--zoom", "4"][..];

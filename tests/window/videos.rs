@@ -27,6 +27,9 @@ fn provenance() -> Provenance {
         steps: None,
         looped: None,
         take: None,
+        start: None,
+        is_final: false,
+        sound: None,
         frames: 1,
         frame_rate: 16.0,
     };

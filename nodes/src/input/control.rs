@@ -1,5 +1,6 @@
 //! A number or key of a device, in one latent frame.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// Number at which a gate goes on.
@@ -18,13 +19,14 @@ pub(crate) fn is_on(number: f64, was_on: bool) -> bool {
 /// A number of a device, in one latent frame: a fader, an argument of an OSC address, a sensor.
 ///
 /// It keeps each number that arrives within the frame, so that a press shorter than the frame counts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Control {
     /// Number at the beginning of the frame; none before the first.
     start: Option<f64>,
     /// True if the number is on at the beginning of the frame.
     start_on: bool,
     /// Numbers that arrived within the frame, in order.
+    #[serde(skip)]
     path: SmallVec<[f64; 2]>,
     /// Count of all numbers so far, for learning.
     count: u32,
@@ -123,11 +125,12 @@ impl Control {
 }
 
 /// A key or pad, in one latent frame.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Key {
     /// Velocity while it is held.
     held: Option<f64>,
     /// Velocities of the strikes within the frame, in order.
+    #[serde(skip)]
     struck: SmallVec<[f64; 2]>,
     /// True if events have this very key; false if it only includes those of devices and channels.
     is_direct: bool,

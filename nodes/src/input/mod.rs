@@ -7,6 +7,7 @@ mod control;
 mod hand;
 mod name;
 mod recent;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub use hand::{ComputerKey, GamepadPart};
 pub(crate) use name::{ControlForm, ControlKind};
 pub use name::{ControlId, ControlName};
 pub use recent::Recent;
+pub use stored::StoredControls;
 
 /// Limit on the OSC addresses, and on the names of sensors. A further one replaces the one without a message for the
 /// longest time.

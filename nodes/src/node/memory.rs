@@ -180,9 +180,14 @@ impl Memory {
         (&mut self.numbers[cells.own()], &mut self.texts[cells.texts()])
     }
 
+    /// True if the memory has this layout.
+    pub(crate) fn has(&self, layout: &Arc<Layout>) -> bool {
+        Arc::ptr_eq(&self.layout, layout)
+    }
+
     /// Adopts the layout of a plan. Nodes of the former layout keep their memory, others start with an empty one.
     pub(crate) fn adopt(&mut self, layout: &Arc<Layout>) {
-        if Arc::ptr_eq(&self.layout, layout) {
+        if self.has(layout) {
             return;
         }
         let mut numbers = vec![0.0; layout.count];

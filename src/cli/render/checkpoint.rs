@@ -13,6 +13,7 @@ use serde_json::json;
 use super::job::Repeated;
 use crate::cli::Failure;
 use crate::cli::record::Reached;
+use crate::cli::replay::StoredPlayer;
 use crate::engine::StoredSession;
 use crate::files::Error;
 use crate::output::video::part::unwritable;
@@ -35,8 +36,8 @@ pub(super) struct Checkpoint {
     pub(super) outputs: Vec<PathBuf>,
     /// True if an older video was at the place of one of them.
     pub(super) is_replacing: bool,
-    /// The session; none before the first picture.
-    pub(super) session: Option<StoredSession>,
+    /// The session and the rest of what it plays; none before the first picture.
+    pub(super) session: Option<(StoredSession, StoredPlayer)>,
     /// The hash of the programs so far.
     pub(super) programs: [u8; 32],
     /// All warnings so far.

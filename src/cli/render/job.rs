@@ -165,7 +165,8 @@ impl Job {
         if let Some(keeper) = &mut self.keeper {
             keeper.kept = checkpoint.reached.made;
         }
-        if let Some(session) = checkpoint.session {
+        if let Some((session, player)) = checkpoint.session {
+            self.player.go_on(&player, &mut self.session)?;
             let restored = self.session.restore(session, &mut tensors);
             restored.map_err(|error| Failure::Failed(message(&error)))?;
         }
@@ -174,7 +175,7 @@ impl Job {
         self.bar.set_position(checkpoint.reached.made);
         self.bar.reset_eta();
         if let Some(progress) = &mut self.progress {
-            progress.pictures = checkpoint.reached.made.min(progress.of);
+            progress.pictures = self.session.checksum().pictures.min(progress.of);
         }
         Ok(())
     }
@@ -200,9 +201,11 @@ impl Job {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let settled = videos.iter_mut().map(|video| video.settle()).collect::<crate::output::Result<Vec<_>>>();
         let mut tensors = Tensors::default();
-        let session = match reached.made {
-            0 => None,
-            _ => Some(self.session.store(&mut tensors).map_err(|error| Failure::Failed(message(&error)))?),
+        let session = if reached.made == 0 {
+            None
+        } else {
+            let stored = self.session.store(&mut tensors).map_err(|error| Failure::Failed(message(&error)))?;
+            Some((stored, self.player.store()))
         };
         let checkpoint = Checkpoint {
             settings: keeper.settings.clone(),
@@ -254,7 +257,7 @@ impl Maker for Job {
 
     fn look(&mut self, reached: &Reached, videos: &mut [Box<dyn VideoWriter>]) -> Result<Option<String>, Failure> {
         let is_due = |keeper: &&Keeper| reached.made >= keeper.kept + keeper.interval;
-        if self.session.engine().phase() == Phase::Between
+        if self.session.can_store()
             && let Some(keeper) = self.keeper.as_ref().filter(is_due)
         {
             let outputs = keeper.outputs.clone();

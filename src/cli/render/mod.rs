@@ -16,6 +16,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::{DENOISING_STEPS, Plan};
 use bendrack_nodes::patch::Patch;
 use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
 use super::interrupt::Interrupt;
@@ -24,6 +25,8 @@ use super::replay::{Replay, VideoSource};
 use super::{Failure, models, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
+use crate::files;
+use crate::hex::hex;
 use crate::io::audio::AudioSource;
 use crate::output::video::{Format, Loop, VideoWriter};
 use crate::provenance::{self, Provenance};
@@ -33,6 +36,7 @@ use crate::wan::error::message;
 use changes::setting;
 pub(super) use job::Progress;
 use job::{Job, write_report};
+pub(super) use unfinished::discard;
 
 /// Default length of the video, in seconds.
 const SECONDS: f64 = 5.0;
@@ -51,8 +55,8 @@ pub(super) struct Render {
     /// .mkv (HEVC), .webm (VP9), .av1.mkv; - is YUV4MPEG2 on standard output. Repeat the flag for more files of the same pictures.
     #[arg(short, long, value_name = "FILE", required = true)]
     output: Vec<PathBuf>,
-    /// Go on with an unfinished render of the same patch to the same file, from its last checkpoint; without one, begin.
-    #[arg(long, conflicts_with_all = ["again", "take"])]
+    /// Go on with an unfinished render of the same patch or take to the same file, from its last checkpoint; without one, begin.
+    #[arg(long, conflicts_with = "again")]
     resume: bool,
     /// Begin again, and delete the unfinished render of this file.
     #[arg(long)]
@@ -149,8 +153,8 @@ impl Render {
         let loaded = start.elapsed();
         let patch = Patch::clone(&source.patch);
         let patch_sha256 = provenance::patch_sha256(&patch);
-        let mut provenance = self.provenance(patch, &engine, size, (source.take, lengths))?;
-        let settings = self.settings(&engine, (size, lengths), &patch_sha256)?;
+        let mut provenance = self.provenance(patch, &engine, size, lengths, &source)?;
+        let settings = self.settings(&engine, (size, lengths), &patch_sha256, &source)?;
         if self.resume && checkpoint.is_none() && self.is_finished(provenance.as_ref(), shown) {
             bar.finish_and_clear();
             self.leave_finished(videos, shown);
@@ -326,7 +330,8 @@ impl Render {
         patch: Patch,
         engine: &Engine,
         size: (usize, usize),
-        (take, lengths): (Option<String>, Option<Loop>),
+        lengths: Option<Loop>,
+        source: &VideoSource,
     ) -> Result<Option<Provenance>, Failure> {
         if self.no_metadata {
             return Ok(None);
@@ -343,7 +348,10 @@ impl Render {
             exact: engine.is_exact(),
             steps: self.steps.map(|steps| steps as usize),
             looped: lengths.map(|lengths| lengths.overlap),
-            take,
+            take: source.take.clone(),
+            start: (source.skipped > 0).then_some(source.skipped),
+            is_final: self.replay.is_final,
+            sound: self.sound_record()?,
             frames: 0,
             frame_rate: FRAME_RATE,
         };
@@ -375,6 +383,13 @@ impl Render {
             )),
             Some(source) => sound::open(source, self.audio_channels, self.quiet),
         }
+    }
+
+    /// The record of the sound of --audio.
+    fn sound_record(&self) -> Result<Option<provenance::Sound>, Failure> {
+        let Some(path) = self.sound_path() else { return Ok(None) };
+        let bytes = files::read(&path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        Ok(Some(provenance::Sound { sha256: hex(&Sha256::digest(&bytes)), channels: self.audio_channels }))
     }
 
     /// The sound file of --audio.

@@ -5,17 +5,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::Render;
 use super::checkpoint::{self, Checkpoint};
 use super::job::{Job, Keeper};
 use crate::cli::Failure;
 use crate::cli::record::output as output_failure;
+use crate::cli::replay::VideoSource;
 use crate::engine::Engine;
 use crate::engine::model::FRAME_RATE;
-use crate::files;
-use crate::hex::hex;
 use crate::output::video::{self, Format, Loop, Position, VideoWriter};
 use crate::provenance::{self, Provenance, patch_sha256, sidecar};
 use crate::wan::error::message;
@@ -102,9 +99,9 @@ impl Render {
         Ok(())
     }
 
-    /// True if every video is there already, whole and with this record. The sound is not in a record, so a video with sound never is.
+    /// True if every video is there already, whole and with this record.
     pub(super) fn is_finished(&self, provenance: Option<&Provenance>, wanted: u64) -> bool {
-        let Some(Provenance { patch, render }) = provenance.filter(|_| !self.has_sound()) else { return false };
+        let Some(Provenance { patch, render }) = provenance else { return false };
         let (render, patch) = (provenance::Render { frames: wanted, ..render.clone() }, patch_sha256(patch));
         let is_same = |path: &PathBuf| {
             // A GIF has its record beside it.
@@ -150,16 +147,11 @@ impl Render {
         engine: &Engine,
         (size, lengths): ((usize, usize), Option<Loop>),
         patch_sha256: &str,
+        source: &VideoSource,
     ) -> Result<BTreeMap<String, String>, Failure> {
         let model = engine.model().sha256().map_err(|error| Failure::Failed(message(&error)))?;
-        let sound = match self.sound_path() {
-            None => String::new(),
-            Some(path) => {
-                let bytes =
-                    files::read(&path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
-                format!("{} {:?}", hex(&Sha256::digest(&bytes)), self.audio_channels)
-            }
-        };
+        let sound = self.sound_record()?;
+        let sound = sound.map_or_else(String::new, |sound| format!("{} {:?}", sound.sha256, sound.channels));
         let interval = self.checkpoint.map_or_else(String::new, |seconds| seconds.to_string());
         // A loop cannot become longer: its end is on the way to its beginning.
         let looped =
@@ -173,15 +165,19 @@ impl Render {
             ("--exact", engine.is_exact().to_string()),
             ("--steps", format!("{:?}", engine.model().steps)),
             ("--audio", sound),
+            ("the take", source.take.clone().unwrap_or_default()),
+            ("--start", source.skipped.to_string()),
+            ("--final", self.replay.is_final.to_string()),
+            ("--anyway", self.replay.anyway.to_string()),
             ("--checkpoint", interval),
         ];
         Ok(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// The keeper of checkpoints; none for a take, and for `--checkpoint 0`.
+    /// The keeper of checkpoints; none for `--checkpoint 0`.
     pub(super) fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
         let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
-        if self.replay.take.is_some() || seconds == 0.0 || !self.can_resume() {
+        if seconds == 0.0 || !self.can_resume() {
             return None;
         }
         let interval = (seconds * FRAME_RATE).round().max(1.0) as u64;
@@ -217,6 +213,17 @@ impl Render {
         }
         Err(Failure::Failed(format!("{why}{places}; there is no checkpoint yet, so the next render begins again")))
     }
+}
+
+/// Deletes what a render that was killed has left of one video.
+pub(in crate::cli) fn discard(output: &Path) {
+    let checkpoint = checkpoint::path(output);
+    // Pictures without a checkpoint are of another render. What cannot be deleted has the name of an unfinished file.
+    if checkpoint.exists() {
+        let _ = video::delete_pictures(output);
+    }
+    let grown = video::left_over(output).ok().flatten();
+    let _ = delete([&checkpoint, &checkpoint::new_path(&checkpoint)].into_iter().chain(&grown));
 }
 
 /// Deletes what an earlier render left.

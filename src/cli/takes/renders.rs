@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::priority;
-use crate::cli::render::Progress;
+use crate::cli::render::{Progress, discard};
+use crate::output::video::Format;
 use crate::ui::{RenderRequest, RenderState};
 
 /// Largest message of a render, in bytes; the rest is dropped.
 const MOST_MESSAGE: u64 = 64 << 10;
 /// Interval of the checks for the end of the process.
 const POLL: Duration = Duration::from_millis(20);
-/// Largest number of unfinished files of one video.
-const MOST_PARTS: usize = 16;
 
 /// The renders of a window, one at a time.
 pub(super) struct Renders {
@@ -87,6 +86,9 @@ fn arguments(request: &RenderRequest) -> Vec<OsString> {
     if let Some(secs) = request.secs {
         arguments.extend(["--seconds".into(), secs.to_string().into()]);
     }
+    // A window that was closed, or a computer without power, has left it unfinished.
+    let is_resumable = Format::of(&request.output).is_ok_and(|format| format.is_resumable());
+    arguments.extend(is_resumable.then(|| "--resume".into()));
     arguments.extend(request.is_final.then(|| "--final".into()));
     arguments.extend(request.anyway.then(|| "--anyway".into()));
     arguments
@@ -98,7 +100,6 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     if output.symlink_metadata().is_ok() {
         return Err(format!("{} is there already; choose another name", output.display()));
     }
-    let before = parts(output);
     let mut command = Command::new(program);
     command.args(arguments(request)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     priority::lower(&mut command);
@@ -136,10 +137,7 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
     };
     let message = message.join().unwrap_or_default();
     if locked(job).is_cancelled && !status.success() {
-        for part in parts(output).iter().filter(|part| !before.contains(part)) {
-            // A file that cannot be removed has a name in .part.
-            let _ = std::fs::remove_file(part);
-        }
+        discard(output);
         return Ok("The render was cancelled.".to_owned());
     }
     let warnings: Vec<&str> = message.lines().filter(|line| line.starts_with("warning: ")).collect();
@@ -153,15 +151,4 @@ fn run(job: &Mutex<Job>, program: &Path, request: &RenderRequest) -> Result<Stri
         )),
         message => Err(message.strip_prefix("bendrack: ").unwrap_or(message).replace("\nbendrack: ", "\n")),
     }
-}
-
-/// The unfinished files of a video.
-fn parts(output: &Path) -> Vec<PathBuf> {
-    let name = output.file_name().unwrap_or_default();
-    let part = |number: usize| {
-        let mut name = name.to_owned();
-        name.push(format!(".part{number}"));
-        output.with_file_name(name)
-    };
-    (0..MOST_PARTS).map(part).filter(|part| part.symlink_metadata().is_ok()).collect()
 }

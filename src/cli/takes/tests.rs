@@ -71,6 +71,9 @@ fn rig_with(program: &Path, sound: Option<SoundFile>) -> Rig {
         steps: None,
         looped: None,
         take: None,
+        start: None,
+        is_final: false,
+        sound: None,
         frames: 0,
         frame_rate: 16.0,
     };
@@ -347,7 +350,7 @@ fn a_render_shows_progress_and_gives_its_result_or_its_whole_error() {
     let result = ended(&rig.takes).expect("a render");
     assert!(result.starts_with("Rendered ") && result.ends_with("a.mp4\nwarning: the take breaks off"), "{result}");
     let arguments = fs::read_to_string(folder.path().join("program.args")).expect("arguments");
-    let ends = "/a.mp4 --start 1.5 --seconds 2 --final\n";
+    let ends = "/a.mp4 --start 1.5 --seconds 2 --resume --final\n";
     assert!(arguments.starts_with("render --progress --take ") && arguments.ends_with(ends), "{arguments}");
     let rig = rig_of("echo 'bendrack: it was played on longlive;' >&2; echo 'add --anyway' >&2; exit 1");
     rig.takes.render(request(&rig, "a.mp4"));
@@ -371,15 +374,16 @@ fn a_render_runs_at_a_lower_priority_than_the_window() {
 
 #[test]
 #[cfg(unix)]
-fn a_cancelled_render_leaves_no_part_of_its_video() {
+fn a_cancelled_render_leaves_nothing_of_its_video() {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = "touch \"$6.part1\"; echo '{\"pictures\":8,\"of\":32}'; exec sleep 60";
+    let text = "cd \"${6%/*}\"; touch a.part.mp4 a.mp4.checkpoint; echo '{\"pictures\":8,\"of\":32}'; exec sleep 60";
     let rig = rig(&script(folder.path(), text));
-    fs::write(rig.folder.path().join("a.mp4.part0"), "of another render").expect("a file");
+    let is_there = |name: &str| rig.folder.path().join(name).exists();
+    fs::write(rig.folder.path().join("b.part.mp4"), "of another render").expect("a file");
     rig.takes.render(request(&rig, "a.mp4"));
     until(|| matches!(rig.takes.render_state(), RenderState::Running { of: 32, .. }).then_some(()));
-    assert!(rig.folder.path().join("a.mp4.part1").exists());
+    assert!(is_there("a.part.mp4") && is_there("a.mp4.checkpoint"));
     rig.takes.cancel_render();
     assert_eq!(ended(&rig.takes).as_deref(), Ok("The render was cancelled."));
-    assert!(!rig.folder.path().join("a.mp4.part1").exists() && rig.folder.path().join("a.mp4.part0").exists());
+    assert!(!is_there("a.part.mp4") && !is_there("a.mp4.checkpoint") && is_there("b.part.mp4"));
 }

@@ -8,10 +8,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bendrack::engine::{Engine, EngineHandle, Entry, Frame, Journal, Model, Phase, Replay, Session, Video};
+use bendrack::engine::{
+    Engine, EngineHandle, Entry, Frame, Journal, Model, Phase, Replay, Session, StoredSession, Video,
+};
 use bendrack::io::{Devices, Settings};
 use bendrack::sound::analyse::Analyser;
 use bendrack::take::{Performance, Take, TakeWriter};
+use bendrack::wan::stored::Tensors;
 use bendrack_nodes::input::Event;
 use bendrack_nodes::node::sound::Hop;
 use bendrack_nodes::patch::{LevelEdit, Patch};
@@ -150,6 +153,32 @@ fn play(session: &mut Session, journal: &mut impl Journal, decisions: &[u8]) -> 
 fn writer(path: &Path) -> TakeWriter {
     let path = path.to_owned();
     TakeWriter::new(move || Ok(path.clone()), None)
+}
+
+/// A session that is stored after any chunk and continued in another engine shows and sends what it would have shown and sent.
+#[test]
+fn a_session_goes_on_from_where_it_was_stored() {
+    let mut runner = TestRunner::new(Config { cases: 6, ..Config::default() });
+    let decisions = prop::collection::vec(any::<u8>(), 40..80);
+    let result = runner.run(&(decisions.clone(), decisions), |(before, after)| {
+        let mut session = new_session(&listening());
+        play(&mut session, &mut (), &before);
+        while !session.can_store() {
+            play(&mut session, &mut (), &[1]);
+        }
+        let mut tensors = Tensors::default();
+        let stored = session.store(&mut tensors).expect("between two chunks");
+        let stored: StoredSession =
+            postcard::from_bytes(&postcard::to_stdvec(&stored).expect("bytes")).expect("a session");
+        let mut other = session_of(session.patch(), SIZE);
+        other.restore(stored, &mut tensors).expect("the same patch");
+        prop_assert_eq!(other.controls(), session.controls());
+        let wanted = seen(&play(&mut session, &mut (), &after));
+        prop_assert!(seen(&play(&mut other, &mut (), &after)) == wanted, "the frames differ");
+        prop_assert_eq!(other.checksum(), session.checksum());
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
