@@ -52,7 +52,8 @@ impl Case {
 
     /// True if all of it acts in a layer.
     fn is_in_layer(&self) -> bool {
-        let beyond = |bend: &Bend| matches!(bend.site, Site::Timestep | Site::NoiseInit | Site::NoiseStep);
+        let beyond =
+            |bend: &Bend| matches!(bend.site, Site::Timestep | Site::Guidance | Site::NoiseInit | Site::NoiseStep);
         !self.program.bends.iter().any(beyond)
     }
 }

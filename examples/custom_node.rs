@@ -8,7 +8,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 /// The node. A file of the library looks like this module.
@@ -66,7 +66,13 @@ pub fn angles(period: f64, calls: u64) -> Result<Vec<f64>> {
     let mut angles = Vec::new();
     for call in 0..calls {
         let first_frame = call * FRAMES as u64;
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs: FRAME_SECS };
+        let inputs = Inputs {
+            lanes: &[],
+            measurements: &measurements,
+            first_frame,
+            dt_secs: FRAME_SECS,
+            step: DenoisingStep::default(),
+        };
         let program = serde_json::to_value(plan.program(&inputs, &mut memory, FRAMES))?;
         let lanes = program["bends"][0]["params"]["angle"].as_array().context("a rotation")?;
         angles.extend(lanes.iter().filter_map(Json::as_f64));

@@ -9,11 +9,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use bendrack::engine::model::{LATENT_FRAMES as FRAMES, LATENT_PIXELS as PIXELS, device};
 use bendrack::wan::checkpoint::Checkpoint;
-use bendrack::wan::clip::{Clip, Guidance};
+use bendrack::wan::clip::Clips;
 use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
-use bendrack::wan::noise::Draw;
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
 use bendrack::wan::streaming::Refresh;
@@ -175,7 +174,7 @@ fn main() -> Result<()> {
     let latents = options.frames.saturating_sub(1) / FRAMES + 1;
     let picture = (height / PIXELS, width / PIXELS);
     let mut video = Video::new(DecoderStream::new(decoder), &options)?;
-    let mut noise = family.noise(options.seed);
+    let noise = family.noise(options.seed);
     if let Some((streaming, schedule)) = family.streaming().zip(family.schedule()?) {
         let chunks = latents.div_ceil(streaming.chunk.get());
         let room = streaming.cache.window / streaming.chunk.get();
@@ -187,17 +186,15 @@ fn main() -> Result<()> {
             video.push(&rollout.next_latents(Hooks::NONE)?)?;
         }
     } else {
-        let shape = (config.in_channels, latents, picture.0, picture.1);
-        let noise = noise.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-        let guidance = match negative {
-            Some(negative) => Some(Guidance { negative: Arc::new(model.context(&negative)?), scale: options.guidance }),
-            None => None,
-        };
         let sampler = Box::new(UniPc::new(options.steps, options.shift, UniPcSchedule::Original)?);
-        let mut clip = Clip::new(model.clone(), sampler, prompt, guidance, &noise)?;
-        while clip.upcoming().is_some() {
-            let step = clip.advance(Hooks::NONE)?;
-            eprintln!("step {} of {}", step.call.step + 1, options.steps);
+        let size = (latents, picture.0, picture.1);
+        let mut clips = Clips::new(model.clone(), sampler, options.guidance, prompt, noise, size)?;
+        if let Some(negative) = negative {
+            clips.set_negative(Arc::new(model.context(&negative)?));
+        }
+        for number in 1..=options.steps {
+            let step = clips.advance(Hooks::NONE)?;
+            eprintln!("step {number} of {}", options.steps);
             if step.finished {
                 video.push(&step.clean)?;
             }

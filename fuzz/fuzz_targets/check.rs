@@ -7,7 +7,7 @@ use bendrack_nodes::check::check;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     let measurements = Measurements::default();
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     for call in 0..2 {
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 3 * call, dt_secs: 0.25 };
+        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 3 * call, dt_secs: 0.25, step: DenoisingStep::default() };
         plan.run(&inputs, &mut memory, 3, &mut scratch, &mut program);
     }
 });

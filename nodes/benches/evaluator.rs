@@ -12,7 +12,7 @@ use bendrack_nodes::node::def::NodeDef;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 
 /// Nodes of a patch that are measured.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
@@ -46,7 +46,13 @@ fn tick(plan: &Plan) -> Duration {
             let mut calls = 0_u32;
             while start.elapsed() < LONG_ENOUGH {
                 let first_frame = u64::from(calls) * FRAMES as u64;
-                let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs: 0.25 };
+                let inputs = Inputs {
+                    lanes: &[],
+                    measurements: &measurements,
+                    first_frame,
+                    dt_secs: 0.25,
+                    step: DenoisingStep::default(),
+                };
                 plan.run(&inputs, &mut memory, 0..FRAMES, &mut scratch, &mut program);
                 calls += 1;
             }

@@ -32,6 +32,25 @@ pub struct Inputs<'a> {
     pub first_frame: u64,
     /// Seconds from one latent frame to the next.
     pub dt_secs: f64,
+    /// The denoising step of the call.
+    pub step: DenoisingStep,
+}
+
+/// A denoising step of a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenoisingStep {
+    /// Its number, from 0; that of all steps in a cache pass.
+    pub index: usize,
+    /// The number of denoising steps.
+    pub count: usize,
+}
+
+impl DenoisingStep {
+    /// Progress, 0 at the first step to 1 at the last, and in a cache pass.
+    pub fn progress(self) -> f64 {
+        let last = self.count.saturating_sub(1).max(1);
+        (self.index as f64 / last as f64).min(1.0)
+    }
 }
 
 /// Controls of a latent frame.
@@ -126,7 +145,7 @@ impl Plan {
     /// use bendrack_nodes::LIBRARY;
     /// use bendrack_nodes::compile::plan::Plan;
     /// use bendrack_nodes::patch::{Node, Patch};
-    /// use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+    /// use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
     /// use serde_json::json;
     ///
     /// let mut patch = Patch::default();
@@ -136,7 +155,7 @@ impl Plan {
     /// let plan = Plan::compile(&patch, LIBRARY).0.expect("a plan");
     ///
     /// let measurements = Measurements::default();
-    /// let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+    /// let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25, step: DenoisingStep::default() };
     /// let program = plan.program(&inputs, &mut Memory::default(), 3);
     /// assert_eq!(&*program.prompt, "a red tulip");
     /// ```
@@ -396,9 +415,10 @@ fn show_maps(slot: &Slot, arrived: &[Option<Value>], bank: u8, memory: &Memory, 
     }
 }
 
-/// Copies the prompt of a tick, with its blend and switch, to the call.
+/// Copies the prompts of a tick, with blend and switch, to the call.
 fn take_prompt(program: &mut Program, tick: &Program) {
     program.prompt.clone_from(&tick.prompt);
+    program.negative.clone_from(&tick.negative);
     program.blend.clone_from(&tick.blend);
     program.switch = tick.switch;
 }

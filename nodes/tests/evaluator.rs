@@ -14,7 +14,7 @@ use bendrack_nodes::node::def::{Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -77,6 +77,7 @@ impl Runner {
             measurements: &measurements,
             first_frame: self.frame,
             dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
         };
         self.plan.run(&inputs, &mut self.memory, 0..frames, &mut self.scratch, &mut self.program);
         self.frame += frames as u64;
@@ -123,7 +124,13 @@ fn a_tick_allocates_nothing_once_it_runs() {
     let measurements = Measurements::new();
     let before = ALLOCATIONS.with(Cell::get);
     for _ in 0..64 {
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: runner.frame, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: runner.frame,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         runner.plan.run(&inputs, &mut runner.memory, 0..3, &mut runner.scratch, &mut runner.program);
         runner.frame += 3;
     }

@@ -23,7 +23,7 @@ pub(super) fn applies(target: &Target, hook: &HookContext<'_>, site: Site) -> bo
     let layer = !site.has(Axis::Layers) || target.layers.contains(hook.layer);
     let step = hook.pass == Pass::Cache || target.steps.contains(hook.step);
     let negative = !hook.negative || target.words.is_all();
-    step && target.pass.contains(hook.pass) && layer && negative
+    step && target.pass.contains_call(hook.pass, hook.negative) && layer && negative
 }
 
 /// Mask of the prompt's `keys` rows: true for the words.

@@ -71,7 +71,7 @@ struct Run {
 impl Run {
     fn of(plan: Plan) -> Result<Self> {
         let mut model = Model::mini()?;
-        model.steps = plan.steps();
+        model.denoising = plan.denoising();
         let calls = model.shape().map_or(1, |shape| shape.steps + 1);
         let size = model.size;
         let mut engine = Engine::new(model, Arc::new(plan), size)?;

@@ -77,7 +77,7 @@ fn about(path: &Path) -> Result<String> {
     let stream = if checkpoint.family.streaming().is_some() {
         ""
     } else {
-        "; no streaming model by its name; if it is one, put longlive, self-forcing, causvid or krea into the folder's name"
+        "; makes whole clips. If it is a streaming model, put longlive, self-forcing, causvid or krea into the folder's name"
     };
     Ok(format!("{}, {} layers of width {}{lacks}{stream}", checkpoint.family, sizes.layers, sizes.dim))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::program::Pass;
 use bendrack_nodes::program::target::Target;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 
 use super::{Failure, print, print_json, read_patch, render};
 use crate::engine::model::LATENT_SECS;
@@ -57,8 +57,13 @@ fn program(plan: &Plan, chunk: u64) -> bendrack_nodes::program::Program {
     let measurements = Measurements::default();
     let mut memory = Memory::default();
     let mut run = |chunk: u64| {
-        let inputs =
-            Inputs { lanes: &[], measurements: &measurements, first_frame: CHUNK * chunk, dt_secs: LATENT_SECS };
+        let inputs = Inputs {
+            lanes: &[],
+            measurements: &measurements,
+            first_frame: CHUNK * chunk,
+            dt_secs: LATENT_SECS,
+            step: DenoisingStep::default(),
+        };
         plan.program(&inputs, &mut memory, CHUNK as usize)
     };
     for before in 0..chunk {

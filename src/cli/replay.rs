@@ -108,7 +108,7 @@ impl VideoSource {
         }
         let is_other = !is_same_model && (render.model.is_some() || !replay.anyway)
             || render.size.is_some_and(|size| header.size != <[usize; 2]>::from(size))
-            || model.steps.is_some()
+            || model.denoising.steps.is_some()
             || render.exact && !header.exact
             || render.has_sound();
         let source = if replay.is_final || is_other {

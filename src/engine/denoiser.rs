@@ -1,4 +1,4 @@
-//! The model calls: the rollout under a prompt, and under the bends of a program.
+//! The model calls: the generator under a prompt, and under the bends of a program.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use bendrack_nodes::program::{Blend, Measure, Pass, Program, Switch, Tap};
+use bendrack_nodes::tick::DenoisingStep;
 use candle_core::{Result, bail};
 use serde::{Deserialize, Serialize};
 
@@ -13,22 +14,29 @@ use super::model::{LATENT_PIXELS, Model};
 use super::times::Clock;
 use super::warning::{Warning, Warnings};
 use crate::bend::{BendMemory, BoundProgram, Concepts, LeftOut, Outcome, StoredBends, concept_keys};
+use crate::wan::clip::Clips;
+use crate::wan::generator::{Generator, StoredGenerator};
 use crate::wan::hooks::Hooks;
 use crate::wan::kv_cache::PastVisibility;
 use crate::wan::noise::Noise;
-use crate::wan::rollout::{Rollout, RolloutError, Step, StoredRollout};
+use crate::wan::rollout::{Rollout, RolloutError, Step};
+use crate::wan::scheduler::Schedule;
 use crate::wan::stored::Tensors;
 use crate::wan::text::{Prompt, Tokens, blend};
 use crate::wan::transformer::Context;
 
-/// The rollout with its prompt, and the memory of bends.
+/// The generator with its prompt, and the memory of bends.
 pub(super) struct Denoiser {
-    rollout: Rollout,
+    generator: Box<dyn Generator>,
+    /// The latent frames of a clip; none for chunks.
+    clip: Option<usize>,
     prompt: Arc<Prompt>,
     /// Its text.
     text: Arc<str>,
     /// The second prompt, and its share.
     blend: Option<Blend>,
+    /// The negative prompt, once it is encoded.
+    negative: Option<Arc<str>>,
     /// The keys of the words outside the prompt that taps measure.
     concepts: Concepts,
     memory: BendMemory,
@@ -41,7 +49,7 @@ pub(super) struct Denoiser {
 /// A denoiser between two chunks, apart from its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredDenoiser {
-    rollout: StoredRollout,
+    generator: StoredGenerator,
     text: Arc<str>,
     blend: Option<Blend>,
     bends: StoredBends,
@@ -50,19 +58,15 @@ pub(super) struct StoredDenoiser {
 impl Denoiser {
     /// Begins a video without a prompt, of pictures of `size`, width and height in pixels.
     pub(super) fn new(model: &mut Model, seed: u64, (width, height): (usize, usize)) -> Result<Self> {
-        let Some((streaming, schedule)) = model.family.streaming().zip(model.schedule()?) else {
-            bail!("{} makes whole clips; choose a model that streams", model.family)
-        };
         let prompt = model.text.encode("")?;
-        let context = Arc::new(model.transformer.context(&prompt.embedding)?);
-        let latents = (height / LATENT_PIXELS, width / LATENT_PIXELS);
-        let (transformer, noise) = (model.transformer.clone(), model.family.noise(seed));
-        let rollout = Rollout::new(transformer, streaming.endless(), schedule, context, noise, latents)?;
+        let generator = generator(model, seed, &prompt, (height / LATENT_PIXELS, width / LATENT_PIXELS))?;
         Ok(Self {
-            rollout,
+            generator,
+            clip: model.clip(),
             prompt,
             text: Arc::from(""),
             blend: None,
+            negative: None,
             concepts: Concepts::default(),
             memory: BendMemory::default(),
             begun: BendMemory::default(),
@@ -72,14 +76,14 @@ impl Denoiser {
 
     /// Begins the video again, with this noise.
     pub(super) fn restart(&mut self, noise: Box<dyn Noise + Send>) {
-        self.rollout.restart(noise);
+        self.generator.restart(noise);
         self.memory = BendMemory::default();
     }
 
     /// The denoiser between two chunks, with its tensors put into `tensors`.
     pub(super) fn store(&self, tensors: &mut Tensors) -> Result<StoredDenoiser> {
         Ok(StoredDenoiser {
-            rollout: self.rollout.store(tensors)?,
+            generator: self.generator.store(tensors)?,
             text: self.text.clone(),
             blend: self.blend.clone(),
             bends: self.memory.store(tensors),
@@ -96,28 +100,40 @@ impl Denoiser {
     ) -> Result<()> {
         let prompt = clock.time(|| model.text.encode(&stored.text))?;
         let context = context(model, &prompt, stored.blend.as_ref(), clock)?;
-        self.rollout.restore(stored.rollout, context, tensors)?;
+        self.generator.restore(stored.generator, context, tensors)?;
         self.memory = BendMemory::restore(stored.bends, tensors, model.transformer.device())?;
         (self.prompt, self.text, self.blend) = (prompt, stored.text, stored.blend);
         Ok(())
     }
 
     /// Changes the denoising steps to those of the model, between chunks.
-    pub(super) fn set_steps(&mut self, model: &Model) -> Result<()> {
-        match model.schedule()? {
-            Some(schedule) => self.rollout.set_schedule(schedule),
-            None => Ok(()),
-        }
+    pub(super) fn set_schedule(&mut self, model: &Model) -> Result<()> {
+        self.generator.set_schedule(model.schedule()?)
+    }
+
+    /// The latent frames of a clip; none for chunks.
+    pub(super) const fn clip(&self) -> Option<usize> {
+        self.clip
+    }
+
+    /// The denoising step of the next call.
+    pub(super) fn step(&self) -> DenoisingStep {
+        DenoisingStep { index: self.generator.upcoming().step, ..self.first_step() }
+    }
+
+    /// The first denoising step of a chunk.
+    pub(super) fn first_step(&self) -> DenoisingStep {
+        DenoisingStep { index: 0, count: self.steps() }
     }
 
     /// The number of denoising steps of a chunk.
     pub(super) fn steps(&self) -> usize {
-        self.rollout.steps()
+        self.generator.steps()
     }
 
     /// Changes the noise from the next draw on.
     pub(super) fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
-        self.rollout.set_noise(noise);
+        self.generator.set_noise(noise);
     }
 
     /// Selects the exact form of bends.
@@ -132,23 +148,23 @@ impl Denoiser {
 
     /// The latent frames of the chunk under way, or of the next one between chunks.
     pub(super) fn chunk(&self) -> &Arc<[usize]> {
-        self.rollout.chunk()
+        self.generator.chunk()
     }
 
     /// The pass and the denoising step of the next call.
     pub(super) fn upcoming(&self) -> (Pass, usize) {
-        let upcoming = self.rollout.upcoming();
+        let upcoming = self.generator.upcoming();
         (upcoming.pass, upcoming.step)
     }
 
     /// True if the next call begins a chunk.
     pub(super) fn is_between_chunks(&self) -> bool {
-        self.rollout.is_between_chunks()
+        self.generator.is_between_chunks()
     }
 
     /// True if the denoising steps of the chunk under way are done.
     pub(super) fn is_chunk_finished(&self) -> bool {
-        self.rollout.is_chunk_finished()
+        self.generator.is_chunk_finished()
     }
 
     /// Takes the memory of bends of now as that at the beginning of the chunk.
@@ -158,12 +174,12 @@ impl Denoiser {
 
     /// True if finished chunks can be made once more.
     pub(super) fn can_remake(&self) -> bool {
-        self.rollout.can_remake()
+        self.generator.can_remake()
     }
 
-    /// Begins the finished chunk once more: see [`Rollout::remake`].
+    /// Begins the finished chunk once more: see [`Generator::remake`].
     pub(super) fn remake(&mut self, shown: usize) -> Result<()> {
-        self.rollout.remake(shown)?;
+        self.generator.remake(shown)?;
         self.memory.clone_from(&self.begun);
         Ok(())
     }
@@ -185,27 +201,27 @@ impl Denoiser {
 
     /// The past frames that the KV cache holds.
     pub(super) fn held_frames(&self) -> impl Iterator<Item = usize> {
-        self.rollout.cache().frames()
+        self.generator.held_frames().into_iter()
     }
 
     /// The past frames that [`Self::recache`] covers.
     pub(super) fn recacheable(&self) -> impl Iterator<Item = usize> {
-        self.rollout.recacheable()
+        self.generator.recacheable().into_iter()
     }
 
     /// Recaches past frames before the next chunk.
     pub(super) fn recache(&mut self) {
-        self.rollout.recache();
+        self.generator.recache();
     }
 
     /// Drops past frames and the chunk under way.
     pub(super) fn drop_past(&mut self) {
-        self.rollout.reset();
+        self.generator.reset();
     }
 
     /// Sets how much the next call attends to past frames.
     pub(super) fn set_past_visibility(&mut self, visibility: PastVisibility) {
-        self.rollout.set_past_visibility(visibility);
+        self.generator.set_past_visibility(visibility);
     }
 
     /// Sets the prompt of a program from the next chunk on. Returns the patch's choice for past frames, if the prompt is a new one.
@@ -215,6 +231,7 @@ impl Denoiser {
         model: &mut Model,
         clock: &mut Clock,
     ) -> Result<Option<Switch>> {
+        self.set_negative(&program.negative, model, clock)?;
         let prompt = clock.time(|| model.text.encode(&program.prompt))?;
         // Compared as text: the encoder forgets prompts that are long past.
         if prompt.tokens.prompt == self.prompt.tokens.prompt && program.blend == self.blend {
@@ -222,11 +239,22 @@ impl Denoiser {
         }
         let context = context(model, &prompt, program.blend.as_ref(), clock)?;
         match program.switch {
-            None => self.rollout.set_context(context),
-            Some(_) => self.rollout.replace_context(context),
+            None => self.generator.set_context(context),
+            Some(_) => self.generator.replace_context(context),
         }
         (self.prompt, self.text, self.blend) = (prompt, program.prompt.clone(), program.blend.clone());
         Ok(program.switch)
+    }
+
+    /// Sets the negative prompt from the next chunk on, for a generator with guidance.
+    fn set_negative(&mut self, text: &Arc<str>, model: &mut Model, clock: &mut Clock) -> Result<()> {
+        if !self.generator.has_guidance() || self.negative.as_ref() == Some(text) {
+            return Ok(());
+        }
+        let prompt = clock.time(|| model.text.encode(text))?;
+        self.generator.set_negative(Arc::new(model.transformer.context(&prompt.embedding)?));
+        self.negative = Some(text.clone());
+        Ok(())
     }
 
     /// Encodes the words outside the prompt that taps measure.
@@ -253,9 +281,9 @@ impl Denoiser {
         Ok(())
     }
 
-    /// Gives up the next call, as if it failed: see [`Rollout::give_up`].
+    /// Gives up the next call, as if it failed: see [`Generator::give_up`].
     pub(super) fn give_up(&mut self) {
-        self.rollout.give_up();
+        self.generator.give_up();
     }
 
     /// Makes a model call over frames from `first_frame` on. Skips a bend at each hook where its numbers overflow. If
@@ -272,7 +300,7 @@ impl Denoiser {
         for guarded in [false, true, false] {
             let bound = BoundProgram::new(program, &self.prompt.tokens, first_frame, &self.memory);
             let bound = bound.probed(probes).with_concepts(&self.concepts).exact(self.exact).guarded(guarded);
-            match clock.time(|| self.rollout.advance(Hooks::new(&bound))) {
+            match clock.time(|| self.generator.advance(Hooks::new(&bound))) {
                 Ok(step) => {
                     let outcome = bound.finish()?;
                     outcome.left_out.iter().for_each(|out| warnings.add(warning_of(out)));
@@ -295,6 +323,22 @@ impl Denoiser {
         }
         Ok(None)
     }
+}
+
+/// The generator of a model, under a prompt, for latents of this height and width.
+fn generator(model: &Model, seed: u64, prompt: &Prompt, latents: (usize, usize)) -> Result<Box<dyn Generator>> {
+    let context = Arc::new(model.transformer.context(&prompt.embedding)?);
+    let (transformer, noise) = (model.transformer.clone(), model.family.noise(seed));
+    Ok(match (model.schedule()?, model.clip(), model.family.streaming()) {
+        (Schedule::Sampling(sampling), Some(frames), _) => {
+            let size = (frames, latents.0, latents.1);
+            Box::new(Clips::new(transformer, sampling.sampler()?, sampling.guidance, context, noise, size)?)
+        }
+        (Schedule::FewStep(schedule), _, Some(streaming)) => {
+            Box::new(Rollout::new(transformer, streaming.endless(), schedule, context, noise, latents)?)
+        }
+        _ => bail!("{} has no denoising steps of this kind", model.family),
+    })
 }
 
 /// The features of a prompt, mixed with those of a second one.

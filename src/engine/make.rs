@@ -59,7 +59,7 @@ impl Engine {
         let frames = made.frames.clone();
         self.ticker.set_lanes(lanes, &frames, self.shown);
         self.ticker.swap_measurements();
-        let program = self.ticker.tick(&frames, self.shown);
+        let program = self.ticker.tick(&frames, self.shown, self.denoiser.first_step());
         if self.first.is(&program, self.ticker.next()) {
             self.ticker.swap_measurements();
             self.ticker.recycle(program);

@@ -18,13 +18,14 @@ mod show;
 mod stored;
 mod taps;
 mod ticker;
+mod timeline;
 mod times;
 mod warning;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::compile::plan::{Denoising, Plan};
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::program::{Pass, Program, Tap};
 use candle_core::{Result, Tensor, bail};
@@ -35,7 +36,7 @@ use crate::sound::Sound;
 use denoiser::Denoiser;
 pub use frame::{Frame, Taps};
 pub use latency::Latency;
-pub use live::{EngineHandle, Pair, Playing, Replay, Stage, Status};
+pub use live::{EngineHandle, Estimate, Pair, Playing, Replay, Stage, Status};
 use make::{FirstCall, MadeChunk};
 use model::TOKEN_PIXELS;
 pub use model::{Model, ModelShape};
@@ -45,6 +46,7 @@ pub use session::{Checksum, Entry, Journal, Session, StoredSession, Video};
 pub use stored::StoredEngine;
 use taps::TapCollector;
 use ticker::Ticker;
+pub use timeline::Timeline;
 pub use times::Times;
 pub use warning::Warning;
 use warning::Warnings;
@@ -73,8 +75,8 @@ use warning::Warnings;
 /// ```
 pub struct Engine {
     model: Model,
-    /// The denoising steps that precede those of the patch.
-    steps: Option<usize>,
+    /// The settings of denoising that precede those of the patch.
+    given: Denoising,
     /// Makes the program of each call.
     ticker: Ticker,
     /// Makes the model calls.
@@ -99,6 +101,8 @@ pub struct Engine {
     shown: usize,
     /// True from the beginning of a chunk to its end.
     is_begun: bool,
+    /// The estimate of the clip under way after its latest step: its first latent frame.
+    estimate: Option<Tensor>,
     /// True if the latest call failed in the model.
     has_failed: bool,
     /// The problem of the weights, if they are broken.
@@ -128,20 +132,20 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Fails if width or height is not a multiple of 16 or if the model does not stream. Fails if the device runs out
-    /// of memory.
+    /// Fails if width or height is not a multiple of 16. Fails if the device runs out of memory.
     pub fn new(mut model: Model, plan: Arc<Plan>, size: (usize, usize)) -> Result<Self> {
         let fits = |side: usize| side > 0 && side.is_multiple_of(TOKEN_PIXELS);
         if !fits(size.0) || !fits(size.1) {
             bail!("the size {}x{} does not fit the model; use multiples of {TOKEN_PIXELS}", size.0, size.1)
         }
-        let steps = model.steps;
-        model.steps = steps.or(plan.steps());
+        let given = model.denoising;
+        model.denoising = given.or(plan.denoising());
+        let timeline = Timeline::new(model.clip());
         Ok(Self {
-            steps,
+            given,
             denoiser: Denoiser::new(&mut model, plan.seed(), size)?,
-            presenter: Presenter::new(model.decoder.clone(), size),
-            ticker: Ticker::new(plan),
+            presenter: Presenter::new(model.decoder.clone(), size, timeline),
+            ticker: Ticker::new(plan, timeline),
             policy: PastPolicy::default(),
             taps: TapCollector::default(),
             probes: Arc::default(),
@@ -151,6 +155,7 @@ impl Engine {
             made: None,
             shown: 0,
             is_begun: false,
+            estimate: None,
             has_failed: false,
             broken: None,
             is_checked: false,
@@ -180,9 +185,9 @@ impl Engine {
         (picture.width, picture.height)
     }
 
-    /// The model as it was given, for another engine: without the denoising steps of a patch.
+    /// The model as it was given, for another engine: without the settings of a patch.
     pub fn model_as_given(&self) -> Model {
-        Model { steps: self.steps, ..self.model.clone() }
+        Model { denoising: self.given, ..self.model.clone() }
     }
 
     /// True if every bend of a map takes its exact form.
@@ -220,15 +225,54 @@ impl Engine {
         self.denoiser.set_exact(exact);
     }
 
-    /// Begins the video again from its first frame.
+    /// The pictures of latent frames.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::new(self.denoiser.clip())
+    }
+
+    /// Begins the video again from its first frame. Clips of another length, or chunks in place of clips, begin here.
     pub fn restart(&mut self) {
+        self.set_clip();
         self.denoiser.restart(self.model.family.noise(self.ticker.seed()));
         self.ticker.restart();
         self.policy.restart();
         self.taps.restart();
         self.probed.restart();
         self.presenter.restart();
-        (self.made, self.shown, self.is_begun) = (None, 0, false);
+        (self.made, self.shown, self.is_begun, self.estimate) = (None, 0, false, None);
+    }
+
+    /// The first picture of the clip under way, as the model estimates it after the latest step; none between clips, and for chunks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device fails.
+    pub fn estimated_picture(&self) -> Result<Option<Arc<Picture>>> {
+        match &self.estimate {
+            Some(latents) => self.presenter.still(latents),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the length of clips from the plan.
+    fn set_clip(&mut self) {
+        let denoising = self.given.or(self.ticker.plan().denoising());
+        let (mut model, size) = (Model { denoising, ..self.model.clone() }, self.size());
+        if model.clip() == self.denoiser.clip() {
+            return;
+        }
+        match Denoiser::new(&mut model, self.ticker.seed(), size) {
+            Ok(mut denoiser) => {
+                denoiser.set_exact(self.denoiser.is_exact());
+                (self.denoiser, self.model) = (denoiser, model);
+            }
+            Err(error) => self.warnings.add(Warning::new(format!(
+                "the length of clips stays as it was: {error}; choose a shorter one, and restart"
+            ))),
+        }
+        let timeline = self.timeline();
+        self.presenter.set_timeline(timeline);
+        self.ticker.set_timeline(timeline);
     }
 
     /// Shows black where no picture can be made, until there is one. Without it, the last picture of an earlier video would stay.
@@ -314,7 +358,8 @@ impl Engine {
     /// The part of a call before the model: its latent frames and its program.
     fn begin_call(&mut self) -> Result<(Arc<[usize]>, Program)> {
         let frames = self.denoiser.chunk().clone();
-        let program = self.times.tick.time(|| self.ticker.tick(&frames, self.shown));
+        let step = self.denoiser.step();
+        let program = self.times.tick.time(|| self.ticker.tick(&frames, self.shown, step));
         if self.ticker.is_in_chunk() {
             self.policy.request(&program.cache);
         } else {
@@ -341,6 +386,8 @@ impl Engine {
         self.probed.add(&self.probes, &outcome.probed, step.call.pass);
         self.ticker.measure(self.numbers(&outcome.measured));
         self.denoiser.remember(outcome, &self.program);
+        let has_more = self.denoiser.clip().is_some() && !step.finished;
+        self.estimate = if has_more { Some(step.clean.narrow(2, 0, 1)?) } else { None };
         if step.finished {
             self.made = Some(MadeChunk { frames, latents: Some(step.clean) });
         }
@@ -356,10 +403,12 @@ impl Engine {
 
     /// Applies the changes between chunks: the denoising steps, the prompt and the cache policy.
     fn begin_chunk(&mut self, program: &Program) -> Result<()> {
-        let steps = self.steps.or(self.ticker.plan().steps());
-        if steps != self.model.steps {
-            self.model.steps = steps;
-            self.denoiser.set_steps(&self.model)?;
+        // The length of a clip changes with the next video only.
+        let clip = self.model.denoising.clip;
+        let denoising = Denoising { clip, ..self.given.or(self.ticker.plan().denoising()) };
+        if denoising != self.model.denoising {
+            self.model.denoising = denoising;
+            self.denoiser.set_schedule(&self.model)?;
         }
         self.set_concepts(program)?;
         let switch = self.denoiser.set_prompt(program, &mut self.model, &mut self.times.prompt)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bendrack_nodes::compile::plan::Denoising;
 use candle_core::{DType, Device, Result, bail};
 
 use crate::wan::checkpoint::Checkpoint;
@@ -11,7 +12,7 @@ use crate::wan::decode::FrameDecoder;
 pub use crate::wan::decode::LATENT_PIXELS;
 use crate::wan::family::Family;
 use crate::wan::mini;
-use crate::wan::scheduler::FewStep;
+use crate::wan::scheduler::{Sampling, Schedule};
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
 
@@ -30,8 +31,8 @@ pub struct Model {
     pub decoder: Arc<dyn FrameDecoder>,
     /// The files it was loaded from; none for the small model.
     pub checkpoint: Option<Checkpoint>,
-    /// The denoising steps of a chunk; none for those of the family.
-    pub steps: Option<usize>,
+    /// The settings of denoising; those without a value are the family's.
+    pub denoising: Denoising,
     /// The default width and height of a picture.
     pub size: (usize, usize),
 }
@@ -55,6 +56,8 @@ pub const FRAME_RATE: f64 = 16.0;
 pub const LATENT_SECS: f64 = LATENT_FRAMES as f64 / FRAME_RATE;
 /// Frames per latent; the first latent of a video stands for one frame.
 pub const LATENT_FRAMES: usize = 4;
+/// Latent frames of a clip, unless the patch sets its length: 81 pictures, the length that Wan was trained for.
+const CLIP_FRAMES: usize = 21;
 /// Pixels per token, along each side.
 pub const TOKEN_PIXELS: usize = PATCH * LATENT_PIXELS;
 
@@ -73,7 +76,7 @@ impl Model {
             text: mini.text,
             decoder: mini.decoder,
             checkpoint: None,
-            steps: None,
+            denoising: Denoising::default(),
             size: (mini::SIDE, mini::SIDE),
         })
     }
@@ -82,21 +85,12 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Fails if a part of the model is missing, doubled or damaged, or if the model does not stream. The message names
-    /// the file.
+    /// Fails if a part of the model is missing, doubled or damaged. The message names the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let device = device()?;
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
         let checkpoint = Checkpoint::find(folder)?;
         let family = checkpoint.family;
-        if family.streaming().is_none() {
-            bail!(
-                "{}: the weights are those of Wan itself, which makes whole clips. The rack streams chunk by chunk; use one of {}. \
-                 If it is one of these, put its name into the name of the folder",
-                folder.display(),
-                Family::names(|family| family.streaming().is_some())
-            )
-        }
         Ok(Self {
             name: folder.display().to_string(),
             family,
@@ -104,7 +98,7 @@ impl Model {
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
             decoder: checkpoint.decoder(dtype, &device)?,
             checkpoint: Some(checkpoint),
-            steps: None,
+            denoising: Denoising::default(),
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
         })
     }
@@ -122,22 +116,41 @@ impl Model {
         Ok(fingerprint.finish())
     }
 
-    /// The timesteps of a chunk; none for a model of whole clips.
+    /// The latent frames of a clip; none if the model makes chunk after chunk.
+    pub fn clip(&self) -> Option<usize> {
+        self.denoising.clip.or_else(|| self.family.streaming().is_none().then_some(CLIP_FRAMES))
+    }
+
+    /// The denoising steps of a chunk or of a clip.
     ///
     /// # Errors
     ///
-    /// Fails if the number of steps is out of range.
-    pub fn schedule(&self) -> Result<Option<FewStep>> {
-        match self.steps {
-            None => self.family.schedule(),
-            Some(steps) => self.family.schedule_of(steps),
+    /// Fails if a setting is out of range.
+    pub fn schedule(&self) -> Result<Schedule> {
+        let Denoising { steps, scheduler, shift, guidance, .. } = self.denoising;
+        if self.clip().is_some() {
+            let own = self.family.sampling()?;
+            return Ok(Schedule::Sampling(Sampling {
+                scheduler: scheduler.unwrap_or(own.scheduler),
+                steps: steps.unwrap_or(own.steps),
+                shift: shift.unwrap_or(own.shift),
+                guidance: guidance.unwrap_or(own.guidance),
+            }));
+        }
+        let schedule = match steps {
+            None => self.family.schedule()?,
+            Some(steps) => self.family.schedule_of(steps)?,
+        };
+        match schedule {
+            Some(schedule) => Ok(Schedule::FewStep(schedule)),
+            None => bail!("{} makes whole clips", self.family),
         }
     }
 
-    /// The counts of its parts; none for a model of whole clips.
+    /// The counts of its parts; none if a setting of denoising is out of range.
     pub fn shape(&self) -> Option<ModelShape> {
         let config = self.transformer.config();
-        let steps = self.schedule().ok().flatten()?.timesteps().len();
+        let steps = self.schedule().and_then(|schedule| schedule.timesteps()).ok()?.len();
         Some(ModelShape { layers: config.layers, steps, heads: config.heads, neurons: config.ffn_dim })
     }
 

@@ -14,8 +14,9 @@ use candle_core::{DType, Device, Result, Tensor};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
+use super::Timeline;
 use super::frame::{Frame, Taps, times_with_picture, with_picture};
-use super::model::{LATENT_FRAMES, LATENT_SECS};
+use super::model::LATENT_SECS;
 use super::taps::LaneTaps;
 use crate::media::Picture;
 use crate::output::past::Peaks;
@@ -32,6 +33,7 @@ const SCREEN_ROWS: usize = 512;
 /// The decoder, and the state of pictures from chunk to chunk.
 pub(super) struct Presenter {
     decoder: DecoderStream,
+    timeline: Timeline,
     /// The factor by which pictures are enlarged on the screen.
     pub(super) zoom: usize,
     /// The peaks that spectra hold.
@@ -57,9 +59,10 @@ pub(super) struct StoredPresenter {
 
 impl Presenter {
     /// A presenter for pictures of `size`, width and height in pixels.
-    pub(super) fn new(decoder: Arc<dyn FrameDecoder>, size: (usize, usize)) -> Self {
+    pub(super) fn new(decoder: Arc<dyn FrameDecoder>, size: (usize, usize), timeline: Timeline) -> Self {
         Self {
             decoder: DecoderStream::new(decoder),
+            timeline,
             zoom: (SCREEN_ROWS / size.1).max(1),
             peaks: Arc::default(),
             last_picture: Arc::new(Picture::black(size.0, size.1)),
@@ -70,6 +73,10 @@ impl Presenter {
     pub(super) fn restart(&mut self) {
         self.decoder.reset();
         self.peaks = Arc::default();
+    }
+
+    pub(super) fn set_timeline(&mut self, timeline: Timeline) {
+        self.timeline = timeline;
     }
 
     /// The last picture of the model.
@@ -98,8 +105,12 @@ impl Presenter {
         self.last_picture = picture;
     }
 
-    /// The pictures of one latent frame, `[1, channels, 1, height, width]`; none if they are not finite. They then have no effect on later ones.
-    pub(super) fn decode(&mut self, latents: &Tensor) -> Result<Option<Vec<Arc<Picture>>>> {
+    /// The pictures of a latent frame, from `[1, channels, 1, height, width]`; none if they are not finite. They then have no effect on
+    /// later ones.
+    pub(super) fn decode(&mut self, latents: &Tensor, latent: usize) -> Result<Option<Vec<Arc<Picture>>>> {
+        if self.timeline.begins_at(latent) {
+            self.decoder.reset();
+        }
         let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
         let before = self.decoder.clone();
         let frames = self.decoder.push(&latents)?;
@@ -108,6 +119,15 @@ impl Presenter {
         }
         self.decoder = before;
         Ok(None)
+    }
+
+    /// The picture of a first latent frame, `[1, channels, 1, height, width]`; none if it is not finite. It has no effect on others.
+    pub(super) fn still(&self, latents: &Tensor) -> Result<Option<Arc<Picture>>> {
+        let latents = latents.squeeze(0)?.transpose(0, 1)?.contiguous()?;
+        let mut decoder = self.decoder.clone();
+        decoder.reset();
+        let frames = decoder.push(&latents)?;
+        if is_finite(&frames)? { pictures(&frames).map(|pictures| pictures.into_iter().next()) } else { Ok(None) }
     }
 
     /// The frames of a latent frame, from its pictures. `index` is its place in the chunk.
@@ -122,17 +142,21 @@ impl Presenter {
         // Peaks advance by the time of a latent frame.
         Arc::make_mut(&mut self.peaks).update(source_of(program, index), &taps.taps, LATENT_SECS);
         let lane = Lane { taps, probes, peaks: self.peaks.clone(), controls, measurements };
-        let first = (LATENT_FRAMES * latent + 1).saturating_sub(pictures.len()) as u64;
-        let numbered: Vec<(Arc<Picture>, u64)> = pictures.into_iter().zip(first..).collect();
-        let frame = |(picture, number)| self.frame(picture, number, program, &lane, index);
-        numbered.into_par_iter().map(frame).collect()
+        let count = pictures.len();
+        let parts: Vec<(usize, Arc<Picture>)> = pictures.into_iter().enumerate().collect();
+        let frame = |(part, picture)| self.frame(picture, (latent, index), (part, count), program, &lane);
+        parts.into_par_iter().map(frame).collect()
     }
 
-    fn frame(&self, picture: Arc<Picture>, number: u64, program: &Program, lane: &Lane, index: usize) -> Frame {
-        let latent = number.div_ceil(LATENT_FRAMES as u64);
-        // The index of the picture in its latent frame, and the count: the first latent frame is one picture.
-        let count = if latent == 0 { 1 } else { LATENT_FRAMES };
-        let part = (number + count as u64 - 1) as usize % count;
+    /// The frame of picture `part` of the `count` pictures of a latent frame.
+    fn frame(
+        &self,
+        picture: Arc<Picture>,
+        (latent, index): (usize, usize),
+        (part, count): (usize, usize),
+        program: &Program,
+        lane: &Lane,
+    ) -> Frame {
         let midi = message::midi(&program.messages, index);
         let LaneTaps { taps, before } = &lane.taps;
         let scene = Scene {
@@ -147,8 +171,8 @@ impl Presenter {
         let is_sent = |times| times_with_picture(times, part, count) > 0;
         let messages = message::osc(&program.messages, index, is_sent, render);
         Frame {
-            number,
-            latent,
+            number: (self.timeline.pictures_before(latent) + part) as u64,
+            latent: latent as u64,
             screen: scene.compose(source_of(program, index)),
             taps: taps.clone(),
             probes: lane.probes.clone(),

@@ -6,7 +6,6 @@ use bendrack_nodes::program::Measure;
 use candle_core::Result;
 
 use super::make::MadeChunk;
-use super::model::LATENT_FRAMES;
 use super::{Engine, Frame, Warning};
 use crate::bend;
 use crate::media::Picture;
@@ -43,7 +42,7 @@ impl Engine {
         let pictures = match &made.latents {
             Some(latents) => {
                 let latents = latents.narrow(2, index, 1)?;
-                if let Some(pictures) = self.times.decode.time(|| self.presenter.decode(&latents))? {
+                if let Some(pictures) = self.times.decode.time(|| self.presenter.decode(&latents, latent))? {
                     self.is_checked = true;
                     self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
                     pictures
@@ -66,7 +65,7 @@ impl Engine {
 
     /// The last picture, in place of those of a latent frame.
     fn held_pictures(&self, latent: usize) -> Vec<Arc<Picture>> {
-        vec![self.presenter.last_picture().clone(); if latent == 0 { 1 } else { LATENT_FRAMES }]
+        vec![self.presenter.last_picture().clone(); self.timeline().pictures(latent)]
     }
 
     /// Measures the last picture of a latent frame, for the next tick after the last frame of a chunk.

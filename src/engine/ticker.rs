@@ -9,9 +9,10 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::node::sound::HOPS_PER_SEC;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch, StoredMemory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch, StoredMemory};
 use serde::{Deserialize, Serialize};
 
+use super::Timeline;
 use super::model::{FRAME_RATE, LATENT_FRAMES, LATENT_SECS};
 use super::warning::Warning;
 use crate::sound::Sound;
@@ -19,6 +20,7 @@ use crate::sound::Sound;
 /// Makes the program of each call. Every call of a chunk is ticked from the memory at the beginning of the chunk.
 pub(super) struct Ticker {
     plan: Arc<Plan>,
+    timeline: Timeline,
     /// Node memory at the beginning of the chunk under way, or of the next one.
     start: Memory,
     /// Node memory after the latest call's tick.
@@ -68,9 +70,10 @@ impl Ticker {
         true
     }
 
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, timeline: Timeline) -> Self {
         Self {
             plan,
+            timeline,
             start: Memory::default(),
             latest: Memory::default(),
             next: Memory::default(),
@@ -91,6 +94,10 @@ impl Ticker {
     /// Replaces the plan. Nodes keep their memory by id.
     pub(super) fn set_plan(&mut self, plan: Arc<Plan>) {
         self.plan = plan;
+    }
+
+    pub(super) fn set_timeline(&mut self, timeline: Timeline) {
+        self.timeline = timeline;
     }
 
     pub(super) fn set_sound(&mut self, sound: Option<Arc<Sound>>) {
@@ -115,13 +122,14 @@ impl Ticker {
 
     /// The program of a call over latent frames of these numbers, of which the first `shown` are shown. [`Self::commit`] commits its
     /// memory.
-    pub(super) fn tick(&mut self, frames: &[usize], shown: usize) -> Program {
+    pub(super) fn tick(&mut self, frames: &[usize], shown: usize, step: DenoisingStep) -> Program {
         self.next.copy_from(&self.start);
         let inputs = Inputs {
             lanes: &self.lanes,
             measurements: &self.measurements,
             first_frame: frames[0] as u64,
             dt_secs: LATENT_SECS,
+            step,
         };
         let mut program = mem::take(&mut self.spare);
         self.plan.run(&inputs, &mut self.next, shown..frames.len(), &mut self.scratch, &mut program);
@@ -190,7 +198,7 @@ impl Ticker {
                 None => Arc::new(held.clone()),
             };
             if let Some(sound) = &self.sound {
-                Arc::make_mut(&mut lane).set_sound(sound.span(time_of(*frame)));
+                Arc::make_mut(&mut lane).set_sound(sound.span(time_of(*frame, self.timeline)));
             }
             if index + 1 >= lanes.len() {
                 held.clone_from(&lane);
@@ -214,10 +222,10 @@ impl Ticker {
     }
 }
 
-/// The time span of a latent frame, in hops from the beginning of the video. All spans have one length: that of the first latent frame,
-/// which is one picture, begins before 0.
-fn time_of(latent: usize) -> Range<i64> {
+/// The time span of a latent frame, in hops from the beginning of the video. All spans have one length: that of a first latent frame,
+/// which is one picture, begins three pictures before it.
+fn time_of(latent: usize, timeline: Timeline) -> Range<i64> {
     let hops = |picture: i64| (picture * HOPS_PER_SEC as i64).div_euclid(FRAME_RATE as i64);
-    let after = LATENT_FRAMES as i64 * latent as i64 + 1;
+    let after = (timeline.pictures_before(latent) + timeline.pictures(latent)) as i64;
     hops(after - LATENT_FRAMES as i64)..hops(after)
 }

@@ -30,8 +30,9 @@ impl Player {
     ///
     /// Fails if the model does not load, or if the number of steps is out of range.
     pub fn new(steps: Option<usize>) -> Result<Self> {
-        let model = Model { steps, ..Model::mini()? };
-        let last_step = model.schedule()?.map_or(0, |schedule| schedule.timesteps().len().saturating_sub(1));
+        let mut model = Model::mini()?;
+        model.denoising.steps = steps;
+        let last_step = model.shape().map_or(0, |shape| shape.steps.saturating_sub(1));
         let mut engine = Engine::new(model, Arc::new(compile(&Patch::default())?), (SIDE, SIDE))?;
         engine.set_zoom(1);
         Ok(Self { engine, last_step })

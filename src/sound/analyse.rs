@@ -164,7 +164,7 @@ mod tests {
     use bendrack_nodes::input::{Controls, Event};
     use bendrack_nodes::node::sound::centre;
     use bendrack_nodes::patch::Patch;
-    use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+    use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 
     use super::*;
 
@@ -297,8 +297,13 @@ mod tests {
         let mut before = 0.0;
         let mut tick = |(frame, sound): (usize, &[Hop])| {
             let lanes = [Arc::new(sound.iter().map(|hop| Event::Sound(Box::new(*hop))).collect::<Controls>())];
-            let inputs =
-                Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: 0.25 };
+            let inputs = Inputs {
+                lanes: &lanes,
+                measurements: &measurements,
+                first_frame: frame as u64,
+                dt_secs: 0.25,
+                step: DenoisingStep::default(),
+            };
             plan.program(&inputs, &mut memory, 1);
             let count = memory.output("count", "count").expect("a count");
             (count - std::mem::replace(&mut before, count)) as u16

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 /// The prefix of settings of the run, if no node has this id.
 const ENGINE: &str = "engine";
 /// The settings of the run that an axis can set.
-const OF_RUN: [&str; 3] = ["steps", "master", "tempo"];
+const OF_RUN: [&str; 7] = ["steps", "master", "tempo", "length", "scheduler", "shift", "guidance"];
 /// Characters that a suggestion compares at most.
 const BUDGET: usize = 10_000;
 

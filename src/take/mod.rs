@@ -19,6 +19,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Timeline;
 use crate::sound::Channels;
 
 pub use performance::{Left, Performance};
@@ -56,6 +57,9 @@ pub struct Header {
     /// True if every bent map was computed explicitly.
     #[serde(default)]
     pub exact: bool,
+    /// The latent frames of a clip, for a video of clips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<usize>,
     /// The sound file that played into the patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sound: Option<SoundFile>,
@@ -66,6 +70,11 @@ pub struct Header {
 }
 
 impl Header {
+    /// The pictures of so many latent frames.
+    pub(crate) fn pictures(&self, latent_frames: usize) -> u64 {
+        Timeline::new(self.clip).pictures_before(latent_frames) as u64
+    }
+
     /// Scale of the screen, within the limits of renders: a file may hold any number.
     pub fn zoom(&self) -> usize {
         self.zoom.clamp(1, MOST_ZOOM)

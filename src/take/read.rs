@@ -16,7 +16,6 @@ use super::line::{Line, event};
 use super::lock::is_recording;
 use super::{Header, OLDEST, TakeError, VERSION};
 use crate::engine::Entry;
-use crate::engine::model::LATENT_FRAMES;
 use crate::files;
 
 /// The longest line: a patch, and a little more.
@@ -74,7 +73,7 @@ impl Take {
     pub fn pictures(&self) -> u64 {
         let frames: usize =
             self.entries.iter().map(|(_, entry)| if let Entry::Show { frames } = entry { *frames } else { 0 }).sum();
-        pictures(frames)
+        self.header.pictures(frames)
     }
 }
 
@@ -98,11 +97,6 @@ pub(super) fn open(path: &Path) -> Result<(Header, Lines<impl Read + use<>>), Ta
     let header: Header = serde_json::from_value(first)
         .map_err(|error| TakeError::at(path, 1, format_args!("{error}; the take cannot be used without it")))?;
     Ok((header, lines))
-}
-
-/// The pictures of so many latent frames. The first of them is one picture.
-pub(super) fn pictures(frames: usize) -> u64 {
-    (LATENT_FRAMES * frames).saturating_sub(LATENT_FRAMES - 1) as u64
 }
 
 /// Reads the lines after the header.

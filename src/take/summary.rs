@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::line::Line;
 use super::lock::is_recording;
-use super::read::{MAX_CALLS, MAX_ENTRIES, open, pictures};
+use super::read::{MAX_CALLS, MAX_ENTRIES, open};
 use super::{Header, TakeError};
 use crate::engine::model::FRAME_RATE;
 
@@ -37,8 +37,9 @@ impl Summary {
     pub fn read(path: &Path) -> Result<Self, TakeError> {
         // First: the recording may end while the file is read.
         let is_recording = is_recording(path);
-        let (Header { model, size, patch, .. }, mut lines) = open(path)?;
-        let title = patch.pointer("/meta/title").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let (header, mut lines) = open(path)?;
+        let title =
+            header.patch.pointer("/meta/title").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let (mut frames, mut number) = (0, 1);
         while let Some(text) = lines.next_line().map_err(|error| TakeError::at(path, number + 1, error))? {
             number += 1;
@@ -51,7 +52,8 @@ impl Summary {
                 frames += shown.min(MAX_CALLS);
             }
         }
-        let (secs, is_cut) = (pictures(frames) as f64 / FRAME_RATE, lines.is_cut);
+        let (secs, is_cut) = (header.pictures(frames) as f64 / FRAME_RATE, lines.is_cut);
+        let Header { model, size, .. } = header;
         Ok(Self { title, model, size, secs, is_cut, is_recording: is_recording && is_cut })
     }
 }

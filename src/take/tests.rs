@@ -33,6 +33,7 @@ pub(super) fn header(patch: &Patch) -> Header {
         size: [128, 128],
         zoom: 4,
         exact: false,
+        clip: None,
         sound: None,
         processor: "some".to_owned(),
         patch: value_of(patch),

@@ -90,6 +90,7 @@ impl Journal for TakeWriter {
             size: engine.size().into(),
             zoom: engine.zoom(),
             exact: engine.is_exact(),
+            clip: engine.timeline().clip(),
             sound: self.sound.clone(),
             processor: processor(),
             patch: value_of(session.patch()),

@@ -1,94 +1,214 @@
-//! Bidirectional generation: a whole clip denoised at once, with classifier-free guidance.
+//! Bidirectional generation: whole clips, each denoised at once, with classifier-free guidance.
 //!
-//! Like a [`Rollout`](super::rollout::Rollout), a [`Clip`] advances one denoising step at a time. Source: `generate` of
-//! Wan2.1 `wan/text2video.py`.
+//! Like a [`Rollout`](super::rollout::Rollout), [`Clips`] make one model call at a time. The frames of a clip attend to one another, and
+//! to nothing else: there is no KV cache. Source: `generate` of Wan2.1 `wan/text2video.py`.
 
 use std::sync::Arc;
 
-use bendrack_nodes::program::Pass;
+use bendrack_nodes::program::{Pass, Site};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::hooks::Hooks;
 use super::kv_cache::Frames;
-use super::rollout::{Step, Upcoming};
+use super::noise::{Draw, Noise};
+use super::ops::is_finite;
+use super::rollout::{RolloutError, Step, Upcoming};
 use super::scheduler::{Sampler, guide};
 use super::transformer::{Context, Transformer};
 
-/// Classifier-free guidance: a second call under the negative prompt, and the guidance scale.
-#[derive(Clone, Debug)]
-pub struct Guidance {
-    /// The negative prompt.
-    pub negative: Arc<Context>,
-    /// The guidance scale: 1 is the prompt alone; Wan uses 5 to 6.
-    pub scale: f64,
-}
-
-impl Guidance {
-    /// True if the negative prompt has no effect, so that its call is unnecessary.
-    fn is_neutral(&self) -> bool {
-        (self.scale - 1.0).abs() < f64::EPSILON
-    }
-}
-
-/// A clip being generated.
-pub struct Clip {
+/// Clips of one length, one after the other.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use bendrack::wan::clip::Clips;
+/// use bendrack::wan::family::Family;
+/// use bendrack::wan::hooks::Hooks;
+/// use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
+///
+/// let mut mini = bendrack::wan::mini::load()?;
+/// let prompt = mini.text.encode("a red tulip")?;
+/// let context = Arc::new(mini.transformer.context(&prompt.embedding)?);
+/// let sampler = Box::new(UniPc::new(2, 5.0, UniPcSchedule::Original)?);
+/// let mut clips = Clips::new(Arc::new(mini.transformer), sampler, 1.0, context, Family::Mini.noise(1), (5, 4, 4))?;
+/// assert!(!clips.advance(Hooks::NONE)?.finished);
+/// assert_eq!(clips.advance(Hooks::NONE)?.clean.dims(), [1, 16, 5, 4, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+pub struct Clips {
     model: Arc<Transformer>,
     sampler: Box<dyn Sampler>,
+    /// The guidance scale: 1 is the prompt alone.
+    guidance: f64,
     context: Arc<Context>,
-    guidance: Option<Guidance>,
-    sample: Tensor,
+    /// The negative prompt; without one, there is no guidance.
+    negative: Option<Arc<Context>>,
+    noise: Box<dyn Noise + Send>,
+    /// Latent channels, height and width.
+    picture: (usize, usize, usize),
+    /// The clip under way.
+    chunk: Arc<[usize]>,
+    /// The current sample `[1, channels, frames, height, width]`; none before the first step.
+    sample: Option<Tensor>,
     step: usize,
 }
 
-impl Clip {
-    /// Begins with `noise` `[1, channels, frames, height, width]`, standard normal.
+impl Clips {
+    /// Begins with clips of `frames × height × width` latents, and without a negative prompt.
     ///
     /// # Errors
     ///
-    /// Fails if the device fails.
+    /// Fails if the model cannot read latents of this size.
     pub fn new(
         model: Arc<Transformer>,
         sampler: Box<dyn Sampler>,
+        guidance: f64,
         context: Arc<Context>,
-        guidance: Option<Guidance>,
-        noise: &Tensor,
+        noise: Box<dyn Noise + Send>,
+        (frames, height, width): (usize, usize, usize),
     ) -> Result<Self> {
-        let sample = noise.to_device(model.device())?.to_dtype(DType::F32)?;
-        Ok(Self { model, sampler, context, guidance, sample, step: 0 })
+        let channels = model.config().in_channels;
+        model.grid(&Tensor::zeros((1, channels, frames, height, width), DType::U8, &Device::Cpu)?)?;
+        let (picture, chunk) = ((channels, height, width), (0..frames).collect());
+        Ok(Self { model, sampler, guidance, context, negative: None, noise, picture, chunk, sample: None, step: 0 })
     }
 
-    /// The next call of [`Self::advance`]; none when the clip is finished.
-    pub fn upcoming(&self) -> Option<Upcoming> {
-        let timestep = *self.sampler.timesteps().get(self.step)?;
-        let frames = Frames::run(0, self.sample.dim(2).ok()?);
-        Some(Upcoming { pass: Pass::Denoise, step: self.step, frames, timestep })
+    /// The next call of [`Self::advance`].
+    pub fn upcoming(&self) -> Upcoming {
+        let frames = Frames { position: 0, numbers: self.chunk.clone() };
+        Upcoming { pass: Pass::Denoise, step: self.step, frames, timestep: self.sampler.timesteps()[self.step] }
     }
 
-    /// Makes one denoising step. A failed step leaves the clip unchanged.
+    /// The numbers in the video of the frames of the clip under way, or of the next one.
+    pub const fn chunk(&self) -> &Arc<[usize]> {
+        &self.chunk
+    }
+
+    /// True if the next call begins a clip.
+    pub const fn is_between_clips(&self) -> bool {
+        self.step == 0 && self.sample.is_none()
+    }
+
+    /// The number of denoising steps of a clip.
+    pub fn steps(&self) -> usize {
+        self.sampler.timesteps().len()
+    }
+
+    /// Changes the sampler and the guidance scale, between clips.
     ///
     /// # Errors
     ///
-    /// Fails if the clip is finished, if a shape does not fit, or if the device fails.
-    pub fn advance(&mut self, hooks: Hooks<'_>) -> Result<Step> {
-        let Some(call) = self.upcoming() else { bail!("the clip is finished; begin a new one") };
+    /// Fails within a clip.
+    pub fn set_sampler(&mut self, sampler: Box<dyn Sampler>, guidance: f64) -> Result<()> {
+        if !self.is_between_clips() {
+            bail!("the sampler changes between clips only; finish the clip first")
+        }
+        (self.sampler, self.guidance) = (sampler, guidance);
+        Ok(())
+    }
+
+    /// Changes the source of noise, from the next clip on.
+    pub fn set_noise(&mut self, noise: Box<dyn Noise + Send>) {
+        self.noise = noise;
+    }
+
+    /// Changes the prompt, from the next call on.
+    pub fn set_context(&mut self, context: Arc<Context>) {
+        self.context = context;
+    }
+
+    /// Changes the negative prompt, from the next call on.
+    pub fn set_negative(&mut self, negative: Arc<Context>) {
+        self.negative = Some(negative);
+    }
+
+    /// Begins the video again, with this noise.
+    pub fn restart(&mut self, noise: Box<dyn Noise + Send>) {
+        self.noise = noise;
+        self.begin(0);
+    }
+
+    /// Gives up the clip under way. The next one has noise of its own.
+    pub fn reset(&mut self) {
+        if !self.is_between_clips() {
+            self.begin(self.chunk[0] + self.chunk.len());
+        }
+    }
+
+    /// Begins at a latent frame of the video, under a prompt.
+    pub(super) fn go_on(&mut self, first: usize, context: Arc<Context>) {
+        self.context = context;
+        self.begin(first);
+    }
+
+    /// Begins the next call and gives it up: the state after a call that failed.
+    pub(super) fn give_up(&mut self) {
+        if self.step == 0 {
+            // The noise is drawn again, as it depends on the bends.
+            self.sample = None;
+        }
+    }
+
+    fn begin(&mut self, first: usize) {
+        self.chunk = (first..first + self.chunk.len()).collect();
+        self.sampler.reset();
+        (self.sample, self.step) = (None, 0);
+    }
+
+    /// Makes one denoising step. The last one of a clip returns its latents, and the next call begins another clip.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a tensor does not fit, if the device fails, or if the output is not finite ([`RolloutError::Diverged`]). A failed
+    /// call leaves the clip unchanged and can be repeated.
+    pub fn advance(&mut self, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
+        let call = self.upcoming();
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
-        let timesteps = Tensor::full(call.timestep, (1, 1), &Device::Cpu)?;
-        let flow = |context: &Context, hooks| {
-            self.model.forward(&self.sample, &timesteps, context, hooks)?.to_dtype(DType::F32)
+        let sample = match &self.sample {
+            Some(sample) => sample.clone(),
+            None => self.draw(hooks)?,
         };
-        let flow = match self.guidance.as_ref().filter(|guidance| !guidance.is_neutral()) {
-            None => flow(&self.context, hooks)?,
-            Some(guidance) => {
-                let negative = flow(&guidance.negative, hooks.negative())?;
-                guide(&flow(&self.context, hooks)?, &negative, guidance.scale)?
-            }
-        };
+        let flow = self.guided_flow(&sample, call.timestep, hooks)?;
+        if !is_finite(&flow)? {
+            return Err(RolloutError::Diverged);
+        }
         let sigma = f64::from(self.sampler.sigmas()[self.step]);
-        let estimate = (&self.sample - (&flow * sigma)?)?;
-        self.sample = self.sampler.step(&flow, &self.sample)?;
-        self.step += 1;
-        let finished = self.upcoming().is_none();
-        let clean = if finished { self.sample.clone() } else { estimate };
-        Ok(Step { call, clean, finished, cached: Vec::new() })
+        let estimate = (&sample - (&flow * sigma).map_err(RolloutError::Failed)?).map_err(RolloutError::Failed)?;
+        let next = self.sampler.step(&flow, &sample)?;
+        let finished = self.step + 1 == self.steps();
+        if finished {
+            self.begin(self.chunk[0] + self.chunk.len());
+            return Ok(Step { call, clean: next, finished, cached: Vec::new() });
+        }
+        (self.sample, self.step) = (Some(next), self.step + 1);
+        Ok(Step { call, clean: estimate, finished, cached: Vec::new() })
+    }
+
+    /// The noise of a clip, after its bends.
+    fn draw(&mut self, hooks: Hooks<'_>) -> Result<Tensor> {
+        let (channels, height, width) = self.picture;
+        let draw = Draw { first_frame: self.chunk[0], step: 0 };
+        let noise = self.noise.draw(draw, (channels, self.chunk.len(), height, width))?;
+        hooks.at(Site::NoiseInit, noise)?.to_device(self.model.device())?.to_dtype(DType::F32)
+    }
+
+    /// The flow under the prompt, guided away from that under the negative prompt: `n + s (p − n)`, with the guidance scale s of each
+    /// latent pixel. At s = 1 everywhere, the negative prompt needs no call.
+    fn guided_flow(&self, sample: &Tensor, timestep: f32, hooks: Hooks<'_>) -> Result<Tensor> {
+        let frames = self.chunk.len();
+        let timesteps = hooks.at(Site::Timestep, Tensor::full(timestep, (1, frames), &Device::Cpu)?)?;
+        let flow =
+            |context: &Context, hooks| self.model.forward(sample, &timesteps, context, hooks)?.to_dtype(DType::F32);
+        let Some(negative) = &self.negative else { return flow(&self.context, hooks) };
+        let (_, height, width) = self.picture;
+        let scale = Tensor::full(self.guidance as f32, (1, 1, frames, height, width), &Device::Cpu)?;
+        let scale = hooks.at(Site::Guidance, scale)?;
+        let positive = flow(&self.context, hooks)?;
+        let is_one = |scale: &f32| scale.total_cmp(&1.0).is_eq();
+        if scale.flatten_all()?.to_vec1()?.iter().all(is_one) {
+            return Ok(positive);
+        }
+        let negative = flow(negative, hooks.negative())?;
+        guide(&positive, &negative, &scale.to_device(self.model.device())?)
     }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use candle_core::Result;
 
 use super::noise::{Noise, SameNoise, SeededNoise};
-use super::scheduler::FewStep;
+use super::scheduler::{FewStep, Sampling};
 use super::streaming::Streaming;
 
 /// A published way to train and run a Wan transformer. File names identify it; the weights do not.
@@ -118,6 +118,18 @@ impl Family {
             Self::CausVid => FewStep::caus_vid().map(Some),
             Self::Krea => FewStep::krea(5, 1.0, 5.0).map(Some),
         }
+    }
+
+    /// The denoising of clips, as released for Wan. Other families take their steps and the shift that they were trained with, and no
+    /// guidance.
+    ///
+    /// # Errors
+    ///
+    /// Never: the steps of every family are a schedule.
+    pub fn sampling(self) -> Result<Sampling> {
+        let Some(schedule) = self.schedule()? else { return Ok(Sampling::WAN) };
+        let shift = if self == Self::CausVid { 8.0 } else { 5.0 };
+        Ok(Sampling { steps: schedule.timesteps().len(), shift, guidance: 1.0, ..Sampling::WAN })
     }
 
     /// Denoising in another number of steps, evenly spaced before the warp; none for a model of whole clips.

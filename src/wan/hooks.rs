@@ -128,6 +128,11 @@ impl<'a> Hooks<'a> {
         self
     }
 
+    /// The numbers in the video of the call's latent frames, in order.
+    pub const fn frames(&self) -> &'a [usize] {
+        self.context.frames
+    }
+
     /// x after the listener at `site`; x itself without one.
     ///
     /// # Errors

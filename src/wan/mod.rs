@@ -22,6 +22,7 @@ pub mod clip;
 pub mod config;
 pub mod family;
 pub mod fingerprint;
+pub mod generator;
 pub mod kv_cache;
 pub mod layer;
 pub mod mini;

@@ -217,7 +217,9 @@ impl Transformer {
         let (frames, rows, columns) = self.grid(latents)?;
         let positions: Vec<f64> = (0..frames).map(|f| f as f64).collect();
         let rope = Rope::new(self.config.head_dim(), &positions, (rows, columns), &self.device)?;
-        let source = KeySource::Current(&rope, (0..frames).collect());
+        // Without a pipeline, the frames are those of a video that begins here.
+        let numbers = if hooks.frames().len() == frames { hooks.frames().into() } else { (0..frames).collect() };
+        let source = KeySource::Current(&rope, numbers);
         self.run(latents, timesteps, context, source, hooks)
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use bendrack::engine::{Engine, Model, Warning};
 use bendrack::wan::checkpoint::Checkpoint;
 use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
@@ -11,6 +12,9 @@ use bendrack::wan::hooks::Hooks;
 use bendrack::wan::linear::Linear;
 use bendrack::wan::transformer::Transformer;
 use bendrack::wan::weights::Weights;
+use bendrack_nodes::LIBRARY;
+use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::patch::Patch;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Module, Result, Tensor};
 use serde_json::json;
@@ -110,6 +114,42 @@ fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> 
         std::fs::write(wan.path().join("Wan2.1-T2V-1.3B/config.json"), json)?;
         assert_eq!(Checkpoint::find(wan.path())?.family, family, "{json}");
     }
+    Ok(())
+}
+
+/// A folder of Wan itself plays a patch as any model does: a clip of 81 pictures in 50 steps with guidance.
+#[test]
+fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("Wan2.1-T2V-1.3B");
+    for (from, to) in [
+        (TRANSFORMER.0, "diffusion_pytorch_model.safetensors"),
+        (CONFIG.0, "config.json"),
+        (TEXT.0, "text_encoder/model.safetensors"),
+        (TAEHV.0, "taew2_1.safetensors"),
+    ] {
+        fs::create_dir_all(root.join(to).parent().expect("a parent"))?;
+        fs::copy(recordings::checked_in().join(from), root.join(to))?;
+    }
+    let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures_made/tokenizer.json");
+    fs::copy(tokenizer, root.join("text_encoder/tokenizer.json"))?;
+    widen_vocabulary(&root.join("text_encoder/model.safetensors"), 64)?;
+
+    let model = Model::open(&root)?;
+    assert_eq!((model.family, model.clip()), (Family::Wan, Some(21)));
+    let patch = Patch::from_json(include_str!("../../patches/first_bend.json")).expect("a patch");
+    let plan = Arc::new(Plan::compile(&patch, LIBRARY).0.expect("a plan"));
+    let mut engine = Engine::new(model, plan, (32, 32))?;
+    for step in 0..50 {
+        assert_eq!(engine.model().shape().map(|shape| shape.steps), Some(50));
+        let frames = engine.step(&[])?;
+        assert_eq!(frames.len(), if step == 49 { 81 } else { 0 }, "step {step}");
+    }
+    // The recorded model has two layers.
+    let is_of_layers = |warning: &Warning| warning.to_string().contains("does not exist: the model has 0 to 1");
+    assert!(!engine.program().bends.is_empty());
+    assert!(engine.warnings().iter().all(is_of_layers), "{:?}", engine.warnings());
+    assert_eq!(engine.chunk(), (21..42).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use bendrack::wan::attention::KeySource;
-use bendrack::wan::clip::{Clip, Guidance};
+use bendrack::wan::clip::Clips;
 use bendrack::wan::config::NORM_EPS;
 use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
-use bendrack::wan::noise::{Draw, Noise, SeededNoise};
+use bendrack::wan::noise::SeededNoise;
 use bendrack::wan::ops;
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::rope::Rope;
@@ -160,17 +160,22 @@ fn a_rollout_reports_its_position() -> Result<()> {
 fn a_clip_marks_its_negative_call() -> Result<()> {
     let model = model(DType::F32);
     let sampler = Box::new(UniPc::new(3, 5.0, UniPcSchedule::Original)?);
-    let shape = (model.config().in_channels, 2, PICTURE.0, PICTURE.1);
-    let noise = SeededNoise { seed: 1 }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-    let guidance = Guidance { negative: context(&model, 1.0), scale: 4.0 };
-    let mut clip = Clip::new(model.clone(), sampler, context(&model, 1.0), Some(guidance), &noise)?;
-    for step in 0..3 {
-        let diary = Diary::new(None);
-        clip.advance(Hooks::new(&diary))?;
-        let records = diary.records.into_inner();
-        assert_eq!(records.len(), 2 * Site::LAYER.len() * model.config().layers);
-        assert!(records.iter().all(|record| record.step == step && record.grid.0 == 2 && record.frames == [0, 1]));
-        assert_eq!(records.iter().filter(|record| record.negative).count(), records.len() / 2);
+    let (prompt, noise) = (context(&model, 1.0), Box::new(SeededNoise { seed: 1 }));
+    let mut clips = Clips::new(model.clone(), sampler, 4.0, prompt, noise, (2, PICTURE.0, PICTURE.1))?;
+    clips.set_negative(context(&model, -1.0));
+    for clip in 0..2 {
+        for step in 0..3 {
+            let diary = Diary::new(None);
+            clips.advance(Hooks::new(&diary))?;
+            let records = diary.records.into_inner();
+            let (in_layers, outside): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.grid.0 > 0);
+            let begins = (step == 0).then_some(Site::NoiseInit);
+            let sites: Vec<Site> = begins.into_iter().chain([Site::Timestep, Site::Guidance]).collect();
+            assert_eq!(outside.iter().map(|record| record.site).collect::<Vec<_>>(), sites);
+            assert_eq!(in_layers.len(), 2 * Site::LAYER.len() * model.config().layers);
+            assert!(records.iter().all(|record| record.step == step && record.frames == [2 * clip, 2 * clip + 1]));
+            assert_eq!(in_layers.iter().filter(|record| record.negative).count(), in_layers.len() / 2);
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reads recordings and compares tensors with them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bendrack::wan::weights::Weights;
 use candle_core::{DType, Device, Tensor};
@@ -17,10 +17,19 @@ pub fn checked_in() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
+/// The folder of recordings with a part that other folders may lack, or the checked-in one.
+pub fn folder_with(part: &str) -> PathBuf {
+    Some(folder()).filter(|folder| folder.join(part).is_dir()).unwrap_or_else(checked_in)
+}
+
 /// A JSON file of the recordings.
 pub fn json(path: &str) -> Value {
-    let path = folder().join(path);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    json_at(&folder().join(path))
+}
+
+/// A JSON file.
+pub fn json_at(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -47,9 +56,13 @@ pub struct Recording {
 
 impl Recording {
     pub fn load(file: &str) -> Self {
-        let path = folder().join(file);
-        let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|e| panic!("{file}: {e}"));
-        Self { file: file.to_owned(), tensors: tensors.into_iter().collect() }
+        Self::load_at(&folder().join(file))
+    }
+
+    pub fn load_at(path: &Path) -> Self {
+        let file = path.display().to_string();
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap_or_else(|e| panic!("{file}: {e}"));
+        Self { file, tensors: tensors.into_iter().collect() }
     }
 
     pub fn get(&self, name: &str) -> Tensor {

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bendrack::wan::clip::{Clip, Guidance};
+use bendrack::wan::clip::Clips;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::kv_cache::{Frames, KvCache, PastVisibility};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
 use bendrack::wan::rollout::Rollout;
-use bendrack::wan::scheduler::{FewStep, FlowMatchEuler, Sampler, UniPc, UniPcSchedule};
+use bendrack::wan::scheduler::{DpmPp, FewStep, FlowMatchEuler, Sampler, UniPc, UniPcSchedule};
 use bendrack::wan::streaming::{PromptSwitch, Refresh, Streaming};
 use bendrack::wan::transformer::Transformer;
 use bendrack_nodes::program::{Pass, Site};
@@ -261,28 +261,62 @@ fn a_prefix_is_a_past_like_any_other() -> Result<()> {
     Ok(())
 }
 
+/// The latents of a clip of three frames.
+fn clip(clips: &mut Clips) -> Result<Tensor> {
+    let first = clips.chunk()[0];
+    for step in 0..clips.steps() {
+        assert_eq!((clips.upcoming().step, clips.is_between_clips()), (step, step == 0));
+        let step = clips.advance(Hooks::NONE)?;
+        if step.finished {
+            assert_eq!(
+                (&step.call.frames.numbers[..], clips.chunk()[0]),
+                (&[first, first + 1, first + 2][..], first + 3)
+            );
+            return Ok(step.clean);
+        }
+    }
+    panic!("a clip has as many calls as steps")
+}
+
+fn clips(model: &Arc<Transformer>, sampler: Box<dyn Sampler>, guidance: f64) -> Result<Clips> {
+    let noise = Box::new(SeededNoise { seed: 4 });
+    Clips::new(model.clone(), sampler, guidance, context(model, 1.0), noise, (3, PICTURE.0, PICTURE.1))
+}
+
 #[test]
 fn a_clip_follows_its_guidance() -> Result<()> {
     let model = model(DType::F32);
-    let shape = (model.config().in_channels, 3, PICTURE.0, PICTURE.1);
-    let noise = SeededNoise { seed: 4 }.draw(Draw { first_frame: 0, step: 0 }, shape)?;
-    let generate = |sampler: Box<dyn Sampler>, guidance: Option<Guidance>| -> Result<Tensor> {
-        let mut clip = Clip::new(model.clone(), sampler, context(&model, 1.0), guidance, &noise)?;
-        loop {
-            let step = clip.advance(Hooks::NONE)?;
-            if step.finished {
-                assert!(clip.upcoming().is_none() && clip.advance(Hooks::NONE).is_err());
-                return Ok(step.clean);
-            }
-        }
-    };
-    let guidance = |scale| Some(Guidance { negative: context(&model, -1.0), scale });
     let unipc = || -> Result<Box<dyn Sampler>> { Ok(Box::new(UniPc::new(6, 5.0, UniPcSchedule::Original)?)) };
-    let alone = generate(unipc()?, None)?;
-    assert_same("guidance of 1", &generate(unipc()?, guidance(1.0))?, &alone);
-    let guided = generate(unipc()?, guidance(5.0))?;
-    assert!(difference(&guided, &alone) > 1e-3, "guidance moves the clip");
-    generate(Box::new(FlowMatchEuler::new(6, 5.0)?), guidance(5.0))?;
+    let guided = |sampler: Box<dyn Sampler>, scale: f64| -> Result<Tensor> {
+        let mut clips = clips(&model, sampler, scale)?;
+        clips.set_negative(context(&model, -1.0));
+        clip(&mut clips)
+    };
+    let alone = clip(&mut clips(&model, unipc()?, 5.0)?)?;
+    assert_same("guidance of 1", &guided(unipc()?, 1.0)?, &alone);
+    assert!(difference(&guided(unipc()?, 5.0)?, &alone) > 1e-3, "guidance moves the clip");
+    for sampler in [Box::new(FlowMatchEuler::new(6, 5.0)?) as Box<dyn Sampler>, Box::new(DpmPp::new(6, 5.0)?)] {
+        let clip = guided(sampler, 5.0)?;
+        assert!(difference(&clip, &alone).is_finite());
+    }
+    Ok(())
+}
+
+/// Clips follow one another with noise of their own. Each is what it would be alone, and an earlier end leaves no trace.
+#[test]
+fn clips_follow_one_another() -> Result<()> {
+    let model = model(DType::F32);
+    let sampler = || UniPc::new(3, 5.0, UniPcSchedule::Original).map(Box::new);
+    let mut whole = clips(&model, sampler()?, 1.0)?;
+    let (first, second) = (clip(&mut whole)?, clip(&mut whole)?);
+    assert!(difference(&first, &second) > 1e-3, "other noise");
+    let mut broken = clips(&model, sampler()?, 1.0)?;
+    broken.advance(Hooks::NONE)?;
+    assert!(broken.set_sampler(sampler()?, 1.0).is_err(), "within a clip");
+    broken.reset();
+    assert_same("the clip after one that was given up", &clip(&mut broken)?, &second);
+    broken.restart(Box::new(SeededNoise { seed: 4 }));
+    assert_same("the video once more", &clip(&mut broken)?, &first);
     Ok(())
 }
 

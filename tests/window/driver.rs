@@ -14,7 +14,7 @@ use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::source::ColourMap;
 use bendrack_nodes::program::{Measure, Pass, Program, Tap};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use eframe::egui::{Event, Key, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 
@@ -106,7 +106,13 @@ impl Fake {
         let record = self.0.borrow();
         let measurements = Measurements::new();
         let lanes = [Arc::new(record.controls.clone())];
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: 0.25,
+            step: DenoisingStep::default(),
+        };
         record.plans.last().unwrap().program(&inputs, &mut Memory::default(), 3)
     }
 

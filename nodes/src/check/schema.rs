@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::check::knobs::{CHANNELS, CONTROLLERS, CURVES, PARAMETERS, STEPS};
-use crate::compile::plan::{DENOISING_STEPS, TEMPI};
+use crate::compile::plan::{CLIP_PICTURES, DENOISING_STEPS, GUIDANCE_SCALES, SHIFTS, TEMPI};
 use crate::node::def::{Input, NodeDef};
 use crate::node::value::Kind;
 use crate::patch::{FORMAT, LONGEST_SMOOTHING, Patch, SCHEMA, VERSION};
@@ -18,6 +18,9 @@ pub fn schema(library: &[&'static NodeDef]) -> Json {
     let defs = &mut schema["$defs"];
     within(&mut defs["Engine"]["properties"]["tempo"], TEMPI);
     within(&mut defs["Engine"]["properties"]["steps"], DENOISING_STEPS);
+    within(&mut defs["Engine"]["properties"]["length"], CLIP_PICTURES);
+    within(&mut defs["Engine"]["properties"]["shift"], SHIFTS);
+    within(&mut defs["Engine"]["properties"]["guidance"], GUIDANCE_SCALES);
     within(&mut defs["Engine"]["properties"]["master"], (0.0, 1.0));
     within(&mut defs["Engine"]["properties"]["seed"], (0, u64::MAX));
     within(&mut defs["Node"]["properties"]["v"], (0, u32::MAX));

@@ -15,7 +15,10 @@ use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::compile::flatten::{Flat, FlatCable, FlatNode, Spent, flat};
-use crate::compile::plan::{Arrives, DEFAULT_DEPTH, DENOISING_STEPS, Gain, Plan, Slot, Source, TEMPI};
+use crate::compile::plan::{
+    Arrives, CLIP_PICTURES, DEFAULT_DEPTH, DENOISING_STEPS, Denoising, GUIDANCE_SCALES, Gain, Plan, SHIFTS, Slot,
+    Source, TEMPI,
+};
 use crate::compile::ports::{End, missing_port};
 use crate::compile::settings::Settings;
 use crate::diagnostics::Diagnostics;
@@ -87,8 +90,8 @@ impl Plan {
         let mut compiler = Compiler { library: &library, engine, diagnostics, settings: Settings::default() };
         let tempo = compiler.tempo();
         let (plan, resolved) = compiler.compile(&flat);
-        let (master, steps) = (compiler.master(), compiler.steps());
-        let plan = plan.map(|plan| Self { tempo, master, steps, ..plan });
+        let (master, denoising) = (compiler.master(), compiler.denoising());
+        let plan = plan.map(|plan| Self { tempo, master, denoising, ..plan });
         let failed = compiler.diagnostics.failed();
         compiler.check_unused(definitions, &mut used);
         (plan.filter(|_| !failed), resolved)
@@ -144,39 +147,59 @@ impl Compiler<'_> {
 
     /// The master depth, within its limits.
     fn master(&mut self) -> f64 {
-        let master = self.engine.master;
-        let held = if master.is_nan() { 1.0 } else { master.clamp(0.0, 1.0) };
-        if master != held {
-            let message = format!("the depth {master} is outside 0 to 1; {held} is used");
-            let problem = Problem::warning(Code::OutOfRange, "/engine/master", message);
-            self.diagnostics.push(problem.expected("0 to 1".to_owned()));
-        }
-        held
-    }
-
-    /// The denoising steps of a chunk, within their limits.
-    fn steps(&mut self) -> Option<usize> {
-        let steps = self.engine.steps?;
-        let (low, high) = DENOISING_STEPS;
-        let held = steps.clamp(low, high);
-        if steps != held {
-            let message = format!("{steps} denoising steps are outside {low} to {high}; {held} is used");
-            let problem = Problem::warning(Code::OutOfRange, "/engine/steps", message);
-            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
-        }
-        Some(held as usize)
+        self.held("master", "the depth", self.engine.master, 1.0, (0.0, 1.0))
     }
 
     /// The tempo of the patch, in beats per minute, within its limits.
     fn tempo(&mut self) -> f64 {
-        let (tempo, (low, high)) = (self.engine.tempo, TEMPI);
-        let held = if tempo.is_nan() { DEFAULT_TEMPO } else { tempo.clamp(low, high) };
-        if tempo != held {
-            let message = format!("tempo {tempo} is outside {low} to {high}; {held} is used");
-            let problem = Problem::warning(Code::OutOfRange, "/engine/tempo", message);
-            self.diagnostics.push(problem.expected(format!("{low} to {high}")));
+        self.held("tempo", "tempo", self.engine.tempo, DEFAULT_TEMPO, TEMPI)
+    }
+
+    /// The settings of denoising, within their limits.
+    fn denoising(&mut self) -> Denoising {
+        let &EngineSettings { steps, length, scheduler, shift, guidance, .. } = self.engine;
+        Denoising {
+            steps: steps.map(|steps| self.whole("steps", "denoising steps", steps, DENOISING_STEPS) as usize),
+            clip: length.map(|length| self.clip(length)),
+            scheduler,
+            shift: shift.map(|shift| self.held("shift", "timestep shift", shift, 1.0, SHIFTS)),
+            guidance: guidance.map(|scale| self.held("guidance", "guidance scale", scale, 1.0, GUIDANCE_SCALES)),
+        }
+    }
+
+    /// The latent frames of a clip of so many pictures.
+    fn clip(&mut self, pictures: u64) -> usize {
+        let held = self.whole("length", "pictures of a clip", pictures, CLIP_PICTURES);
+        let frames = Denoising::latent_frames(held);
+        let whole = Denoising::pictures(frames);
+        if whole != held {
+            let message = format!("a clip has one more picture than a multiple of four; {whole} of {held} are made");
+            self.diagnostics.push(Problem::warning(Code::OutOfRange, "/engine/length", message));
+        }
+        frames
+    }
+
+    /// A number of the run, within its limits.
+    fn held(&mut self, key: &str, name: &str, number: f64, default: f64, (low, high): (f64, f64)) -> f64 {
+        let held = if number.is_nan() { default } else { number.clamp(low, high) };
+        if number != held {
+            self.warn(key, format!("{name} {number} is outside {low} to {high}; {held} is used"), (low, high));
         }
         held
+    }
+
+    /// A whole number of the run, within its limits.
+    fn whole(&mut self, key: &str, name: &str, number: u64, (low, high): (u64, u64)) -> u64 {
+        let held = number.clamp(low, high);
+        if number != held {
+            self.warn(key, format!("{number} {name} are outside {low} to {high}; {held} is used"), (low, high));
+        }
+        held
+    }
+
+    fn warn<N: std::fmt::Display>(&mut self, key: &str, message: String, (low, high): (N, N)) {
+        let problem = Problem::warning(Code::OutOfRange, format!("/engine/{key}"), message);
+        self.diagnostics.push(problem.expected(format!("{low} to {high}")));
     }
 
     fn compile(&mut self, flat: &Flat<'_>) -> (Option<Plan>, Resolved) {
@@ -247,7 +270,7 @@ impl Compiler<'_> {
             layout: Arc::new(layout),
             seed: self.engine.seed,
             tempo: DEFAULT_TEMPO,
-            steps: None,
+            denoising: Denoising::default(),
             master: 1.0,
         })
     }

@@ -9,6 +9,7 @@ use crate::node::def::{Curve, Grammar, Input, NodeDef};
 use crate::node::memory::{Cells, Layout};
 use crate::node::value::{Kind, Value};
 use crate::patch::ControlMap;
+use crate::program::Scheduler;
 
 /// A patch ready to run.
 #[derive(Debug, Default)]
@@ -30,8 +31,7 @@ pub struct Plan {
     pub(crate) tempo: f64,
     /// The master depth, 0 to 1.
     pub(crate) master: f64,
-    /// The denoising steps of a chunk; none for those of the model.
-    pub(crate) steps: Option<usize>,
+    pub(crate) denoising: Denoising,
 }
 
 /// A node of a plan.
@@ -143,6 +143,53 @@ pub const DEFAULT_DEPTH: f64 = 0.25;
 pub const TEMPI: (f64, f64) = (1.0, 1000.0);
 /// Fewest and most denoising steps of a chunk.
 pub const DENOISING_STEPS: (u64, u64) = (1, 100);
+/// Fewest and most pictures of a clip.
+pub const CLIP_PICTURES: (u64, u64) = (1, 1201);
+/// Smallest and largest timestep shift.
+pub const SHIFTS: (f64, f64) = (0.01, 100.0);
+/// Smallest and largest guidance scale.
+pub const GUIDANCE_SCALES: (f64, f64) = (-100.0, 100.0);
+/// Pictures of a latent frame; the first one of a clip is one picture.
+const LATENT_PICTURES: u64 = 4;
+
+/// Settings of denoising. A setting without a value is that of the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Denoising {
+    /// Denoising steps of a chunk.
+    pub steps: Option<usize>,
+    /// Latent frames of a clip. Without a number, models that stream make chunks.
+    pub clip: Option<usize>,
+    /// Scheduler of a clip.
+    pub scheduler: Option<Scheduler>,
+    /// Timestep shift of a clip.
+    pub shift: Option<f64>,
+    /// Guidance scale of a clip.
+    pub guidance: Option<f64>,
+}
+
+impl Denoising {
+    /// These settings; those without a value are from `others`.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            steps: self.steps.or(others.steps),
+            clip: self.clip.or(others.clip),
+            scheduler: self.scheduler.or(others.scheduler),
+            shift: self.shift.or(others.shift),
+            guidance: self.guidance.or(others.guidance),
+        }
+    }
+
+    /// The latent frames of a clip of so many pictures, rounded down.
+    pub const fn latent_frames(pictures: u64) -> usize {
+        1 + (pictures.saturating_sub(1) / LATENT_PICTURES) as usize
+    }
+
+    /// The pictures of a clip of so many latent frames.
+    pub const fn pictures(latent_frames: usize) -> u64 {
+        1 + LATENT_PICTURES * (latent_frames as u64).saturating_sub(1)
+    }
+}
 
 /// Limit on the nodes of a patch. Nodes of a subpatch count once per instance.
 pub const MOST_NODES: usize = 16_384;
@@ -166,9 +213,9 @@ impl Plan {
         self.seed
     }
 
-    /// The denoising steps of a chunk; none for those of the model.
-    pub const fn steps(&self) -> Option<usize> {
-        self.steps
+    /// The settings of denoising.
+    pub const fn denoising(&self) -> Denoising {
+        self.denoising
     }
 
     /// The OSC addresses that nodes and maps read. Addresses that arrive by cable are not among them.

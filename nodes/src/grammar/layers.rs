@@ -43,9 +43,9 @@ fn parsed(line: usize, entry: &str) -> Result<Target, SyntaxError> {
     };
     let layers = set(layers)?;
     if steps.trim() == CACHE {
-        return Ok(Target { layers, pass: Passes::Cache, ..Target::default() });
+        return Ok(Target { layers, pass: Passes::CACHE, ..Target::default() });
     }
-    Ok(Target { steps: set(steps)?, layers, pass: Passes::Denoise, ..Target::default() })
+    Ok(Target { steps: set(steps)?, layers, pass: Passes::DENOISE, ..Target::default() })
 }
 
 /// The text of cells: the layers of each of `steps` denoising steps, then those of the cache pass. All `layers` of a model become `all`.

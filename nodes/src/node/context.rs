@@ -15,7 +15,7 @@ use crate::program::measurement::MapNumber;
 use crate::program::prompt::Prompt;
 use crate::program::source::Source;
 use crate::program::target::Selection;
-use crate::tick::{Inputs, Lane};
+use crate::tick::{DenoisingStep, Inputs, Lane};
 
 /// Context of a node in one tick: its inputs, outputs, memory and requests.
 pub struct NodeContext<'a> {
@@ -267,6 +267,11 @@ impl<'a> NodeContext<'a> {
     /// The latent frame, counted from the beginning of the video.
     pub fn frame(&self) -> u64 {
         self.tick.frame
+    }
+
+    /// The denoising step of the model call.
+    pub fn denoising_step(&self) -> DenoisingStep {
+        self.tick.inputs.step
     }
 
     /// Seconds from one latent frame to the next.

@@ -76,6 +76,11 @@ impl NodeContext<'_> {
         (program.prompt, program.blend, program.switch) = (text, blend, switch);
     }
 
+    /// Requests a negative prompt; the last request counts.
+    pub fn request_negative(&mut self, text: Arc<str>) {
+        self.requests.program.negative = text;
+    }
+
     /// Requests the bends of a chain, in its order.
     pub fn request_bends(&mut self, chain: Chain) {
         let (links, bends) = (&self.requests.links, &mut self.requests.program.bends);

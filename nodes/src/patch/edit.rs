@@ -2,7 +2,7 @@
 
 use crate::patch::edit_error::EditError;
 use crate::patch::level::{Level, LevelEdit, replace};
-use crate::patch::{ControlMap, Definition, Frame, Meta, Patch, Snapshot, Stage};
+use crate::patch::{ClipSettings, ControlMap, Definition, EngineSettings, Frame, Meta, Patch, Snapshot, Stage};
 
 impl Patch {
     /// Applies an edit. Returns the inverse edits, in order.
@@ -30,6 +30,16 @@ impl Patch {
             Edit::SetSteps { steps } => {
                 let before = std::mem::replace(&mut self.engine.steps, steps);
                 Ok(vec![Edit::SetSteps { steps: before }])
+            }
+            Edit::SetClip { clip } => {
+                let EngineSettings { length, scheduler, shift, guidance, .. } = &mut self.engine;
+                let before = ClipSettings {
+                    length: std::mem::replace(length, clip.length),
+                    scheduler: std::mem::replace(scheduler, clip.scheduler),
+                    shift: std::mem::replace(shift, clip.shift),
+                    guidance: std::mem::replace(guidance, clip.guidance),
+                };
+                Ok(vec![Edit::SetClip { clip: before }])
             }
             Edit::SetMeta { meta } => {
                 let before = std::mem::replace(&mut self.meta, *meta);
@@ -130,6 +140,11 @@ pub enum Edit {
         /// 1 to 100; none is the number of the model.
         steps: Option<u64>,
     },
+    /// Changes the settings of clips.
+    SetClip {
+        /// All of them.
+        clip: ClipSettings,
+    },
     /// Replaces the metadata.
     SetMeta {
         /// The new metadata.
@@ -198,6 +213,7 @@ mod tests {
         let edits = [
             Edit::SetTempo { tempo: 90.0 },
             Edit::SetSteps { steps: Some(12) },
+            Edit::SetClip { clip: ClipSettings { length: Some(21), shift: Some(3.0), ..ClipSettings::default() } },
             Edit::SetMaster { master: 0.5 },
             LevelEdit::Mute { to: "left.way".parse().unwrap(), mute: true }.into(),
             Edit::SetMeta { meta: Box::new(Meta { title: "Other".into(), ..Meta::default() }) },

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::number;
+use crate::choice::schema_of;
+use crate::program::Scheduler;
 
 /// Default tempo, in beats per minute.
 pub const DEFAULT_TEMPO: f64 = 120.0;
@@ -86,6 +88,23 @@ pub struct EngineSettings {
     #[serde(default, deserialize_with = "number::whole_or_none", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub steps: Option<u64>,
+    /// Pictures of a clip, one more than a multiple of four. With it every model makes clips of this length; without it, models that
+    /// stream make chunk after chunk.
+    #[serde(default, deserialize_with = "number::whole_or_none", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    pub length: Option<u64>,
+    /// Scheduler of clips; without one, UniPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema_of::<Scheduler>")]
+    pub scheduler: Option<Scheduler>,
+    /// Timestep shift of clips: above 1, more steps at high noise. Without a number, that of the model.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    #[schemars(with = "f64")]
+    pub shift: Option<f64>,
+    /// Guidance scale of clips: 1 is the prompt alone. Without a number, that of the model.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    #[schemars(with = "f64")]
+    pub guidance: Option<f64>,
     /// Keys unknown to this version.
     #[serde(flatten)]
     pub rest: Map<String, Json>,
@@ -93,8 +112,44 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { seed: 0, tempo: DEFAULT_TEMPO, master: whole(), steps: None, rest: Map::new() }
+        Self {
+            seed: 0,
+            tempo: DEFAULT_TEMPO,
+            master: whole(),
+            steps: None,
+            length: None,
+            scheduler: None,
+            shift: None,
+            guidance: None,
+            rest: Map::new(),
+        }
     }
+}
+
+/// The settings of clips: those of [`EngineSettings`] of the same names.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClipSettings {
+    /// Pictures of a clip.
+    pub length: Option<u64>,
+    /// Scheduler.
+    pub scheduler: Option<Scheduler>,
+    /// Timestep shift.
+    pub shift: Option<f64>,
+    /// Guidance scale.
+    pub guidance: Option<f64>,
+}
+
+impl EngineSettings {
+    /// The settings of clips.
+    pub const fn clip(&self) -> ClipSettings {
+        ClipSettings { length: self.length, scheduler: self.scheduler, shift: self.shift, guidance: self.guidance }
+    }
+}
+
+/// True without a number, and for one that cannot be written; the plan uses the model's own for it.
+#[expect(clippy::ref_option, reason = "serde asks for it")]
+fn is_nothing(number: &Option<f64>) -> bool {
+    number.is_none_or(|number| !number.is_finite())
 }
 
 const fn whole() -> f64 {

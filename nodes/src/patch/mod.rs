@@ -33,7 +33,7 @@ pub use edit::Edit;
 pub use edit_error::EditError;
 pub use level::LevelEdit;
 pub use map_set::{MAPS_FORMAT, MapSet, loaded};
-pub use meta::{DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
+pub use meta::{ClipSettings, DEFAULT_TEMPO, Device, DeviceKind, EngineSettings, Meta, Requires};
 pub use stage::{LONGEST_MORPH, MorphCurve, Quantise, Stage};
 
 /// The present version of the format.

@@ -60,6 +60,9 @@ pub struct Program {
     pub seed: u64,
     /// The prompt.
     pub prompt: Arc<str>,
+    /// The negative prompt, which guidance leads away from.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub negative: Arc<str>,
     /// A second prompt, mixed with the first.
     pub blend: Option<Blend>,
     /// Policy for past frames when the prompt changes; without one, the default of the model's family.
@@ -121,6 +124,20 @@ choices! {
         Lerp = "lerp",
         /// Along the arc between them.
         Slerp = "slerp",
+    }
+}
+
+choices! {
+    /// Scheduler of a clip's denoising steps.
+    #[derive(Default)]
+    pub enum Scheduler {
+        /// UniPC, Wan's own: accurate in few steps.
+        #[default]
+        UniPc = "unipc",
+        /// DPM-Solver++ (2M).
+        DpmPp = "dpm++",
+        /// Flow-match Euler: the plainest.
+        Euler = "euler",
     }
 }
 
@@ -328,9 +345,11 @@ fn numbers(lanes: &[f64]) -> String {
 impl Program {
     /// Empties the program and keeps its allocations.
     pub fn clear(&mut self) {
-        let Self { seed, prompt, blend, switch, bends, taps, cache, screen, messages, lights, mapped } = self;
-        if !prompt.is_empty() {
-            *prompt = Arc::default();
+        let Self { seed, prompt, negative, blend, switch, bends, taps, cache, screen, messages, lights, mapped } = self;
+        for text in [prompt, negative] {
+            if !text.is_empty() {
+                *text = Arc::default();
+            }
         }
         (*seed, *blend, *switch, *cache) = (0, None, None, Cache::default());
         bends.clear();

@@ -39,6 +39,8 @@ pub enum Site {
     NoiseStep,
     /// The timestep of each frame, an input of the model, 0 to 1000, `[1, frames]`.
     Timestep,
+    /// The guidance scale of each latent pixel of a clip, `[1, 1, frames, height, width]`.
+    Guidance,
 }
 
 choices! {
@@ -71,10 +73,11 @@ impl Site {
     ];
 
     /// Every site.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoiseInit,
         Self::NoiseStep,
         Self::Timestep,
+        Self::Guidance,
         Self::SelfPosition,
         Self::SelfValue,
         Self::SelfMap,
@@ -103,13 +106,14 @@ impl Site {
             Self::NoiseInit => "noise.init",
             Self::NoiseStep => "noise.step",
             Self::Timestep => "timestep",
+            Self::Guidance => "guidance",
         }
     }
 
     /// Axes along which a target selects a part; it covers all of the site along the others.
     pub const fn axes(self) -> &'static [Axis] {
         match self {
-            Self::NoiseInit | Self::NoiseStep | Self::Timestep => &[],
+            Self::NoiseInit | Self::NoiseStep | Self::Timestep | Self::Guidance => &[],
             Self::SelfOut | Self::CrossOut | Self::FfnIn | Self::FfnOut => &[Axis::Layers],
             Self::SelfPosition | Self::SelfMap | Self::SelfValue => &[Axis::Layers, Axis::Heads],
             Self::CrossMap | Self::CrossValue => &[Axis::Layers, Axis::Words, Axis::Heads],

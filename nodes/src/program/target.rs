@@ -39,7 +39,7 @@ impl Target {
             || self.words.is_none()
             || self.neurons.is_none()
             || self.region.is_none()
-            || self.pass == Passes::None
+            || self.pass == Passes::NONE
     }
 
     /// True if it has a layer in a step of a pass, whatever its other axes are. A cache pass is none of the steps.
@@ -123,7 +123,7 @@ impl fmt::Display for Target {
         expression("words", self.words.is_all(), &self.words);
         expression("neurons", self.neurons.is_all(), &self.neurons);
         expression("region", self.region.is_all(), &self.region);
-        expression("pass", self.pass == Passes::Both, &self.pass);
+        expression("pass", self.pass == Passes::ALL, &self.pass);
         f.write_str(if parts.is_empty() { "everything" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
@@ -204,56 +204,65 @@ impl Serialize for Selection {
     }
 }
 
-/// Passes of the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Passes {
-    /// The denoising steps and the cache pass.
-    #[default]
-    Both,
-    /// The denoising steps.
-    Denoise,
-    /// The clean pass that refreshes the KV cache.
-    Cache,
-    /// Neither.
-    None,
-}
+/// Passes of the model, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passes(u8);
 
 impl Passes {
-    /// True if it contains a pass.
-    pub fn contains(self, pass: Pass) -> bool {
-        match self {
-            Self::Both => true,
-            Self::Denoise => pass == Pass::Denoise,
-            Self::Cache => pass == Pass::Cache,
-            Self::None => false,
-        }
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// The denoising steps under the prompt.
+    pub const PROMPT: Self = Self(1);
+    /// The denoising steps under the negative prompt, which guidance leads away from.
+    pub const NEGATIVE: Self = Self(2);
+    /// The denoising steps.
+    pub const DENOISE: Self = Self(3);
+    /// The clean pass that refreshes the KV cache.
+    pub const CACHE: Self = Self(4);
+    /// All.
+    pub const ALL: Self = Self(7);
+
+    /// True if it contains a pass, or a part of it.
+    pub const fn contains(self, pass: Pass) -> bool {
+        self.contains_call(pass, false) || self.contains_call(pass, true)
     }
 
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Both, pass) | (pass, Self::Both) => pass,
-            (a, b) if a == b => a,
-            _ => Self::None,
-        }
+    /// True if it contains the calls of a pass under the prompt, or under the negative prompt.
+    pub const fn contains_call(self, pass: Pass, is_negative: bool) -> bool {
+        let call = match (pass, is_negative) {
+            (Pass::Denoise, false) => Self::PROMPT,
+            (Pass::Denoise, true) => Self::NEGATIVE,
+            (Pass::Cache, _) => Self::CACHE,
+        };
+        self.0 & call.0 != 0
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     const fn not(self) -> Self {
-        match self {
-            Self::Both => Self::None,
-            Self::Denoise => Self::Cache,
-            Self::Cache => Self::Denoise,
-            Self::None => Self::Both,
-        }
+        Self(Self::ALL.0 & !self.0)
+    }
+}
+
+impl Default for Passes {
+    fn default() -> Self {
+        Self::ALL
     }
 }
 
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Both => "both",
-            Self::Denoise => "denoise",
-            Self::Cache => "cache",
-            Self::None => "none",
+        f.write_str(match *self {
+            Self::NONE => "none",
+            Self::PROMPT => "prompt",
+            Self::NEGATIVE => "negative",
+            Self::DENOISE => "denoise",
+            Self::CACHE => "cache",
+            Self::ALL => "both",
+            passes if passes.contains_call(Pass::Denoise, true) => "negative and cache",
+            _ => "prompt and cache",
         })
     }
 }
@@ -353,7 +362,7 @@ mod tests {
     use super::*;
 
     /// Number of parts of a selection that contain a place, each axis evaluated at its own index.
-    fn means(selection: &Selection, at: [usize; 4], pass: Pass) -> usize {
+    fn means(selection: &Selection, at: [usize; 4], (pass, is_negative): (Pass, bool)) -> usize {
         let word = |list: &WordList| f32::from(u8::from(list.0.iter().any(|word| **word == at[2].to_string())));
         let neuron = |set: &NeuronSet| match set {
             NeuronSet::Set(set) => f32::from(u8::from(set.contains(at[3]))),
@@ -364,7 +373,7 @@ mod tests {
                 && part.layers.contains(at[1])
                 && part.words.weight(&mut { word }) > 0.5
                 && part.neurons.weight(&mut { neuron }) > 0.5
-                && part.pass.contains(pass)
+                && part.pass.contains_call(pass, is_negative)
         };
         selection.parts().iter().filter(shared).count()
     }
@@ -374,7 +383,7 @@ mod tests {
             sets in prop::collection::vec(prop::sample::select(vec!["all", "0", "1-2", "0,3", "2-end", "none"]), 3),
             text in prop::sample::select(vec!["*", "0", "1, 2", "3"]),
             most in 0..4_usize,
-            pass in prop::sample::select(vec![Passes::Both, Passes::Denoise, Passes::Cache]),
+            pass in prop::sample::select(vec![Passes::ALL, Passes::DENOISE, Passes::CACHE, Passes::PROMPT, Passes::NEGATIVE]),
         ) -> Selection {
             let set = |i: usize| -> Set { sets[i].parse().expect("a set") };
             let neurons = if most < 3 { Pick::of(NeuronSet::MostActive(most)) } else { Pick::of(NeuronSet::Set(set(2))) };
@@ -391,7 +400,7 @@ mod tests {
             let (one, again) = (a.and(&b.not()).or(&b.and(&a.not())), a.or(&b).not().or(&c).not().or(&a.and(&c)));
             for index in 0..4 * 4 * 4 * 4 {
                 let at = [index % 4, index / 4 % 4, index / 16 % 4, index / 64];
-                for pass in [Pass::Denoise, Pass::Cache] {
+                for pass in [(Pass::Denoise, false), (Pass::Denoise, true), (Pass::Cache, false)] {
                     let [in_a, in_b, in_c] = [&a, &b, &c].map(|x| means(x, at, pass) == 1);
                     prop_assert_eq!(means(&either, at, pass), usize::from(in_a || in_b || in_c));
                     prop_assert_eq!(means(&both, at, pass), usize::from((in_a || in_b) && in_c));

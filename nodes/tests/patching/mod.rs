@@ -12,7 +12,7 @@ use bendrack_nodes::node::sound::{Hop, share};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 /// Latent frames of Wan at 16 pictures a second.
@@ -87,10 +87,13 @@ pub fn osc(address: &str, number: f64) -> Event {
     Event::osc(address, &[number])
 }
 
+/// The last of four denoising steps.
+const LAST_STEP: DenoisingStep = DenoisingStep { index: 3, count: 4 };
+
 /// The program of a call with this sound.
 pub fn hear(plan: &Plan, memory: &mut Memory, sound: &[Hop], first_frame: u64, frames: usize) -> Program {
     let (lanes, measurements) = (heard(sound, frames), Measurements::default());
-    let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame, dt_secs: DT_SECS };
+    let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame, dt_secs: DT_SECS, step: LAST_STEP };
     plan.program(&inputs, memory, frames)
 }
 
@@ -216,8 +219,13 @@ impl<'a> Bench<'a> {
                 let hops = sound.sound().iter().map(|hop| Event::Sound(Box::new(*hop)));
                 Arc::make_mut(lane).extend(&hops.collect::<Vec<_>>());
             }
-            let inputs =
-                Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: self.dt_secs };
+            let inputs = Inputs {
+                lanes: &lanes,
+                measurements: &measurements,
+                first_frame: frame as u64,
+                dt_secs: self.dt_secs,
+                step: DenoisingStep::default(),
+            };
             plan.program(&inputs, &mut memory, *frames);
             frame += frames;
             memory.clone()

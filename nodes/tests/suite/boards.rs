@@ -6,7 +6,7 @@ use bendrack_nodes::input::{ControlName, Controls, Event};
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::cells::{Cells, Pixels};
 use bendrack_nodes::program::message::board_lines;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::patching::*;
@@ -30,7 +30,13 @@ fn outputs(params: Json, frames: &[&[Event]]) -> Vec<f64> {
     };
     let lanes: Vec<Arc<Controls>> = frames.iter().map(lane).collect();
     let measurements = Measurements::default();
-    let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+    let inputs = Inputs {
+        lanes: &lanes,
+        measurements: &measurements,
+        first_frame: 0,
+        dt_secs: DT_SECS,
+        step: DenoisingStep::default(),
+    };
     let plan = compile(&patch(&nodes, &[("it.out", "send.value")]));
     plan.program(&inputs, &mut Memory::default(), frames.len()).messages[0].values.to_vec()
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::check::check;
-use bendrack_nodes::compile::plan::Plan;
+use bendrack_nodes::compile::plan::{Denoising, Plan};
 use bendrack_nodes::diagnostics::{Code, Problem, Severity};
 use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::program::Scheduler;
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::patching::*;
@@ -165,7 +166,13 @@ fn a_mapped_controller_presses_a_button_from_half_of_its_range() {
         let press = |position: &f64| {
             let moved = (*position >= 0.0).then_some(Event::cc(1, 3, *position));
             let lanes = [Arc::new(Controls::from_iter(moved))];
-            let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+            let inputs = Inputs {
+                lanes: &lanes,
+                measurements: &measurements,
+                first_frame: 0,
+                dt_secs: DT_SECS,
+                step: DenoisingStep::default(),
+            };
             plan.program(&inputs, &mut memory, 1);
             memory.output("b", "gate")
         };
@@ -354,8 +361,30 @@ fn invalid_versions_and_tempi_are_reported() {
         assert!(problem.code == Code::OutOfRange && problem.message.ends_with(note), "{problem}");
         let mut patch = patch(&[], &[]);
         patch.engine.steps = Some(steps);
-        assert_eq!(compile(&patch).steps(), Some(used));
+        assert_eq!(compile(&patch).denoising().steps, Some(used));
     }
+    for (key, value, used) in [
+        ("length", json!(80), json!(77)),
+        ("length", json!(0), json!(1)),
+        ("length", json!(9000), json!(1201)),
+        ("shift", json!(0), json!(0.01)),
+        ("guidance", json!(-1e9), json!(-100)),
+    ] {
+        let problem = at(&problems(&with(json!({ "engine": { key: value } }))), &format!("/engine/{key}"));
+        let note = problem.message.contains(&used.to_string()) && problem.code == Code::OutOfRange;
+        assert!(note, "{key} {value}: {problem}");
+    }
+    let clip = json!({ "length": 81, "scheduler": "dpm++", "shift": 3, "guidance": 6.5 });
+    let (plan, problems) =
+        Plan::compile(&serde_json::from_value(with(json!({ "engine": clip }))).expect("a patch"), LIBRARY);
+    let wanted = Denoising {
+        steps: None,
+        clip: Some(21),
+        scheduler: Some(Scheduler::DpmPp),
+        shift: Some(3.0),
+        guidance: Some(6.5),
+    };
+    assert_eq!((plan.expect("a plan").denoising(), problems), (wanted, Vec::new()));
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn site_about(site: Site) -> &'static str {
         Site::NoiseInit => "initial noise of a chunk",
         Site::NoiseStep => "noise added before each later denoising step",
         Site::Timestep => "timestep passed to the model",
+        Site::Guidance => "guidance scale of each latent pixel of a clip",
         Site::SelfPosition => "RoPE positions of the queries of self-attention",
         Site::SelfValue => "values of self-attention",
         Site::SelfMap => "self-attention map: picture to picture, past latent frames included",

@@ -16,7 +16,7 @@ use bendrack_nodes::input::{Controls, Event};
 use bendrack_nodes::patch::migrate::{MIGRATIONS, version_of};
 use bendrack_nodes::patch::read::MAX_BYTES;
 use bendrack_nodes::patch::{Edit, Patch};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -452,6 +452,7 @@ fn a_mapped_controller_turns_its_knob_and_a_snapshot_brings_settings_back() {
             measurements: &measurements,
             first_frame: 0,
             dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
         };
         compile(&patch).program(&inputs, &mut memory, 1);
         memory.output("knob", "out")

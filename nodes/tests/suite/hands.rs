@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bendrack_nodes::input::{ComputerKey, ControlName, Controls, Event, GamepadPart};
 use bendrack_nodes::library::control::key::keys_of;
 use bendrack_nodes::patch::{ControlMap, Definition, Patch};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::json;
 
 use crate::patching::{DT_SECS, compile, node, patch};
@@ -16,7 +16,13 @@ fn outputs(patch: &Patch, name: &str, frames: &[Vec<Event>]) -> Vec<f64> {
     let mut frame = |events: &Vec<Event>| {
         controls.extend(events);
         let (lanes, measurements) = ([Arc::new(controls.clone())], Measurements::new());
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         plan.program(&inputs, &mut memory, 1);
         controls.end_frame();
         memory.output("it", name).expect("a number")

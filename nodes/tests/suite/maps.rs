@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::input::{ComputerKey, ControlId, ControlName, Controls, Event, GamepadPart};
 use bendrack_nodes::patch::{ControlMap, Law, MapMode, MapSet, Patch, Takeover, loaded};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -37,7 +37,13 @@ impl Rig {
     fn frame_of(&mut self, events: &[Event]) -> f64 {
         self.controls.extend(events);
         let (lanes, measurements) = ([Arc::new(self.controls.clone())], Measurements::new());
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         compile(&self.patch).program(&inputs, &mut self.memory, 1);
         self.controls.end_frame();
         self.memory.output("k", "out").expect("a number")
@@ -149,7 +155,13 @@ fn the_bank_decides_which_maps_act_and_a_hand_must_meet_its_knob_again() {
     // Lamps and rings show the maps of the bank alone.
     let shown = |rig: &mut Rig| {
         let (lanes, measurements) = ([Arc::new(rig.controls.clone())], Measurements::new());
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         let program = compile(&rig.patch).program(&inputs, &mut rig.memory, 1);
         program.mapped.iter().map(|mapped| mapped.parts[0]).collect::<Vec<_>>()
     };
@@ -242,7 +254,13 @@ fn a_button_is_pressed_toggled_and_triggered() {
         let mut gate = |values: &&[f64]| {
             rig.controls.extend(&values.iter().map(|value| Event::new(CC, &[*value])).collect::<Vec<_>>());
             let (lanes, measurements) = ([Arc::new(rig.controls.clone())], Measurements::new());
-            let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+            let inputs = Inputs {
+                lanes: &lanes,
+                measurements: &measurements,
+                first_frame: 0,
+                dt_secs: DT_SECS,
+                step: DenoisingStep::default(),
+            };
             compile(&rig.patch).program(&inputs, &mut rig.memory, 1);
             rig.controls.end_frame();
             rig.memory.output("k", "gate").expect("a gate")
@@ -267,7 +285,13 @@ fn a_logarithmic_knob_moves_by_factors_and_a_curve_bends_its_way() {
         lfo.maps = vec![map.clone()];
         let controls = Controls::from_iter([Event::new(CC, &[value])]);
         let (lanes, measurements, mut memory) = ([Arc::new(controls)], Measurements::new(), Memory::default());
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         compile(&lfo).program(&inputs, &mut memory, 1);
         memory.knob("k", "rate").expect("a knob").position
     };

@@ -7,7 +7,7 @@ use bendrack_nodes::node::def::{DefaultValue, Grammar, Input, NodeDef};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::Patch;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -86,7 +86,8 @@ fn sent(patch: &Patch, calls: &[usize], dt_secs: f64) -> Vec<(String, Vec<u64>)>
     let (mut scratch, mut program) = (Scratch::default(), Program::default());
     let mut sent: Vec<(String, Vec<u64>)> = Vec::new();
     for frames in calls {
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
+        let inputs =
+            Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs, step: DenoisingStep::default() };
         plan.run(&inputs, &mut memory, 0..*frames, &mut scratch, &mut program);
         assert!(scratch.held().is_empty(), "{:?} are not finite", scratch.held());
         first_frame += *frames as u64;

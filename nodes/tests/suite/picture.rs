@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::node::def::Latency;
 use bendrack_nodes::program::Measure;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::json;
 
 use crate::patching::*;
@@ -44,7 +44,8 @@ fn what_was_measured_of_the_picture_is_there_in_the_next_call_and_may_lead_back(
         ];
         let (plan, mut memory) = (compile(&patch(&nodes, &cables)), Memory::default());
         let mut sent = |measurements: &Measurements| {
-            let inputs = Inputs { lanes: &[], measurements, first_frame: 0, dt_secs: DT_SECS };
+            let inputs =
+                Inputs { lanes: &[], measurements, first_frame: 0, dt_secs: DT_SECS, step: DenoisingStep::default() };
             plan.program(&inputs, &mut memory, 2).messages[0].values.to_vec()
         };
         assert_eq!(sent(&Measurements::new()), [0.0; 2], "nothing was measured yet");

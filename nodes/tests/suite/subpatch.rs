@@ -5,7 +5,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::Code;
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{LevelEdit, Patch};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::params::*;
@@ -39,7 +39,13 @@ fn wobble() -> Json {
 
 fn outputs(patch: &Patch, ports: &[(&str, &str)], frames: usize) -> Vec<Option<f64>> {
     let (measurements, mut memory) = (Measurements::new(), Memory::default());
-    let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: DT_SECS };
+    let inputs = Inputs {
+        lanes: &[],
+        measurements: &measurements,
+        first_frame: 0,
+        dt_secs: DT_SECS,
+        step: DenoisingStep::default(),
+    };
     compile(patch).program(&inputs, &mut memory, frames);
     ports.iter().map(|(node, port)| memory.output(node, port)).collect()
 }

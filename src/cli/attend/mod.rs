@@ -18,7 +18,7 @@ use super::files::Files;
 use super::interrupt::Interrupt;
 use super::{Failure, models, read_patch, size};
 use crate::disk;
-use crate::engine::model::{FRAME_RATE, LATENT_FRAMES, TOKEN_PIXELS};
+use crate::engine::model::{FRAME_RATE, TOKEN_PIXELS};
 use crate::engine::{Engine, ModelShape, Taps};
 use crate::files;
 use crate::media::Map;
@@ -215,7 +215,7 @@ impl Attend {
         let plan = Arc::new(super::render::compile(patch, path, self.quiet)?);
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let mut model = models::open(&self.model).map_err(failed)?;
-        model.steps = self.steps.map(|steps| steps as usize);
+        model.denoising.steps = self.steps.map(|steps| steps as usize);
         let size = self.size.unwrap_or(model.size);
         let mut engine = Engine::new(model, plan, size).map_err(failed)?;
         engine.set_zoom(1);
@@ -273,7 +273,10 @@ impl Attend {
     fn axes(&self, engine: &Engine) -> Result<Axes, Failure> {
         let shape = engine.model().shape();
         let Some(shape) = shape else {
-            return Err(Failure::Failed("the model makes whole clips; choose one that streams".to_owned()));
+            return Err(Failure::Failed(
+                "the settings of denoising are out of range; change engine.shift and engine.steps of the patch"
+                    .to_owned(),
+            ));
         };
         let seconds = self.seconds.unwrap_or(SECONDS);
         if !(seconds > 0.0 && seconds <= 1e6) {
@@ -281,7 +284,7 @@ impl Attend {
         }
         // The first latent frame is one picture, each later one is four.
         let pictures = (seconds * FRAME_RATE).round().max(1.0) as usize;
-        let frames = (pictures - 1).div_ceil(LATENT_FRAMES) + 1;
+        let frames = engine.timeline().latents(pictures);
         let of = |axis, length| if self.fuse.contains(&axis) { 1 } else { length };
         let (width, height) = engine.size();
         let shape = ModelShape {
@@ -413,7 +416,7 @@ impl Attend {
             "dtype": self.number().name(),
             "latent_frames": frames,
             "grid": [rows, columns],
-            "timesteps": schedule.map(|schedule| schedule.timesteps().to_vec()),
+            "timesteps": schedule.timesteps().map_err(failed)?,
             "prompt": engine.program().prompt,
             "seed": patch.engine.seed,
             "size": [width, height],

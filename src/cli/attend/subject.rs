@@ -122,7 +122,7 @@ impl Subject {
                 steps: part(axes.steps, cell.step),
                 layers: part(axes.layers, cell.layer),
                 heads: part(axes.heads, cell.head),
-                pass: Passes::Denoise,
+                pass: Passes::DENOISE,
                 ..Target::default()
             };
             Tap {

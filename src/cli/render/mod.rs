@@ -139,7 +139,7 @@ impl Render {
         let bar = self.bar(wanted);
         let start = Instant::now();
         let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
-        model.steps = self.steps.map(|steps| steps as usize);
+        model.denoising.steps = self.steps.map(|steps| steps as usize);
         let player = source.player(&model, &self)?;
         let size = self.size.or(source.size).unwrap_or(model.size);
         let mut engine =

@@ -163,7 +163,7 @@ impl Render {
             ("--size", format!("{}x{}", size.0, size.1)),
             ("--zoom", engine.zoom().to_string()),
             ("--exact", engine.is_exact().to_string()),
-            ("--steps", format!("{:?}", engine.model().steps)),
+            ("--steps", format!("{:?}", engine.model().denoising.steps)),
             ("--audio", sound),
             ("the take", source.take.clone().unwrap_or_default()),
             ("--start", source.skipped.to_string()),

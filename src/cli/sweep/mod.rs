@@ -165,11 +165,11 @@ impl Play {
         let study = Study::load(path).map_err(failed)?;
         let model_failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let mut model = models::open(&self.model).map_err(model_failed)?;
-        model.steps = self.steps.map(|steps| steps as usize);
+        model.denoising.steps = self.steps.map(|steps| steps as usize);
         let conditions = Conditions {
             model: model.short_name(),
             model_sha256: model.sha256().map_err(model_failed)?,
-            steps: model.steps,
+            steps: model.denoising.steps,
             numbers: format!("{:?}", model.transformer.dtype()),
             size: self.size.unwrap_or(model.size),
             pictures: study.pictures(),

@@ -3,11 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use bendrack_nodes::compile::plan::Denoising;
 use bendrack_nodes::input::Event;
 
 use super::replay::Replaying;
 use super::twin::{Comparison, Twin};
-use super::{Shared, Stage, catch_panic};
+use super::{Estimate, Shared, Stage, catch_panic};
 use crate::engine::latency::Touches;
 use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
 use crate::engine::pace::Pace;
@@ -37,8 +38,8 @@ pub(super) struct Conductor<J> {
     /// The pictures shown at the latest entry of a checksum.
     checked: u64,
     touches: Touches,
-    /// The denoising steps of the status, if they are not those of the model.
-    steps: Option<usize>,
+    /// The settings of denoising of the status.
+    denoising: Denoising,
     /// The video without bends, during a comparison.
     twin: Option<Twin>,
     /// The take that is played back.
@@ -59,7 +60,7 @@ impl<J: Journal> Conductor<J> {
             drained: now,
             checked: 0,
             touches: Touches::default(),
-            steps: None,
+            denoising: Denoising::default(),
             twin: None,
             replaying: None,
         }
@@ -73,7 +74,7 @@ impl<J: Journal> Conductor<J> {
             state.patch_given = None;
             state.status.model = self.session.engine().model().shape();
         }
-        self.steps = self.session.engine().model().steps;
+        self.denoising = self.session.engine().model().denoising;
         if self.shared.state().patch.is_none() {
             let Video { patch, plan, .. } = self.session.video();
             self.shared.inbox.know(patch, plan);
@@ -93,10 +94,10 @@ impl<J: Journal> Conductor<J> {
         }
     }
 
-    /// Follows a change of the number of denoising steps: the shape for the window, and the time of a make.
-    fn follow_steps(&mut self) {
-        let steps = self.session.engine().model().steps;
-        if std::mem::replace(&mut self.steps, steps) != steps {
+    /// Follows a change of the settings of denoising: the shape for the window, and the time of a make.
+    fn follow_denoising(&mut self) {
+        let denoising = self.session.engine().model().denoising;
+        if std::mem::replace(&mut self.denoising, denoising) != denoising {
             self.shared.state().status.model = self.session.engine().model().shape();
             self.pace.forget_makes();
         }
@@ -105,7 +106,7 @@ impl<J: Journal> Conductor<J> {
     /// Does the next thing. None when the engine stops.
     fn turn(&mut self) -> Result<Option<()>, String> {
         let Some(()) = self.apply()? else { return Ok(None) };
-        self.follow_steps();
+        self.follow_denoising();
         self.begin_replay();
         if self.replaying.is_some() {
             return self.replay().map(Some);
@@ -183,11 +184,21 @@ impl<J: Journal> Conductor<J> {
         if self.session.engine().phase() == Phase::Show {
             self.pace.add_make(self.make_secs);
         }
+        let estimate = self.estimate();
         let mut warnings = self.session.engine().warnings().to_vec();
         warnings.extend(self.journal.problem().map(Warning::new));
         let mut state = self.shared.state();
-        (state.status.stage, state.status.warnings) = (Stage::Running, warnings);
+        (state.status.stage, state.status.warnings, state.status.estimate) = (Stage::Running, warnings, estimate);
         Ok(())
+    }
+
+    /// The estimate of the clip under way.
+    fn estimate(&self) -> Option<Estimate> {
+        let engine = self.session.engine();
+        let ((_, steps), of) = (engine.upcoming(), engine.model().shape()?.steps);
+        // A decoder that fails now fails again when the clip is shown.
+        let picture = engine.estimated_picture().ok().flatten()?;
+        Some(Estimate { steps, of, picture })
     }
 
     fn show(&mut self) -> Result<(), String> {

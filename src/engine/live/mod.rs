@@ -25,7 +25,7 @@ use crate::input::Inbox;
 use crate::wan::error::message;
 pub use handle::EngineHandle;
 pub use replay::{Playing, Replay};
-pub use status::{Stage, Status};
+pub use status::{Estimate, Stage, Status};
 use twin::Comparison;
 pub use twin::Pair;
 

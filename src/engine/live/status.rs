@@ -1,9 +1,12 @@
 //! The state of a running engine, for the viewer.
 
+use std::sync::Arc;
+
 use bendrack_nodes::program::Pass;
 
 use super::Playing;
 use crate::engine::{Latency, ModelShape, Warning};
+use crate::media::Picture;
 
 /// The state of a running engine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Status {
     pub model: Option<ModelShape>,
     /// The model call under way, or the last one: its pass, and its denoising step.
     pub call: Option<(Pass, usize)>,
+    /// The first picture of the clip under way, as the model estimates it after its latest step.
+    pub estimate: Option<Estimate>,
     /// Frames of the video per second.
     pub frame_rate: f64,
     /// Frames per second that the model makes without a limit.
@@ -32,6 +37,17 @@ pub struct Status {
     pub playing: Option<Playing>,
     /// The reason by which the last playback of a take broke off.
     pub broke_off: Option<String>,
+}
+
+/// An estimate of the first picture of a clip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// The number of denoising steps that are made.
+    pub steps: usize,
+    /// The number of all denoising steps.
+    pub of: usize,
+    /// The picture.
+    pub picture: Arc<Picture>,
 }
 
 /// The stage of an engine.

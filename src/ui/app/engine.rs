@@ -109,6 +109,7 @@ impl EngineStatus {
         self.status = engine.status();
         playback.warnings.clone_from(&self.status.warnings);
         (playback.probes.model, playback.probes.call) = (self.status.model, self.status.call);
+        playback.images.take_estimate(ctx, self.status.estimate.as_ref().map(|estimate| &estimate.picture));
         let learns = editor.learn.is_some();
         let Some(frame) = engine.frame() else {
             if learns {

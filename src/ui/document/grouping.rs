@@ -307,7 +307,7 @@ mod tests {
 
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
-    use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+    use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
     use serde_json::json;
 
     use super::*;
@@ -322,7 +322,13 @@ mod tests {
     fn program(patch: &Patch) -> Vec<String> {
         let (plan, problems) = Plan::compile(patch, LIBRARY);
         let measurements = Measurements::new();
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        let inputs = Inputs {
+            lanes: &[],
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: 0.25,
+            step: DenoisingStep::default(),
+        };
         let plan = plan.unwrap_or_else(|| panic!("{problems:?}"));
         let text = plan.program(&inputs, &mut Memory::default(), 6).to_string().replace("group/", "");
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

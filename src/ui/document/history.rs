@@ -213,7 +213,7 @@ fn apply_all(patch: &mut Arc<Patch>, name: &str, edits: &[Edit]) -> Result<Vec<E
 #[cfg(test)]
 mod tests {
     use bendrack_nodes::LIBRARY;
-    use bendrack_nodes::patch::{Definition, Frame, LevelEdit, Meta, Node, Port};
+    use bendrack_nodes::patch::{ClipSettings, Definition, Frame, LevelEdit, Meta, Node, Port};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -385,6 +385,13 @@ mod tests {
         match kind % 13 {
             9 => Edit::SetSeed { seed: u64::from(a) },
             10 if b.is_multiple_of(2) => Edit::SetSteps { steps: (a > 0).then_some(u64::from(a)) },
+            10 if b.is_multiple_of(3) => Edit::SetClip {
+                clip: ClipSettings {
+                    length: (a > 0).then_some(u64::from(a)),
+                    guidance: Some(x),
+                    ..ClipSettings::default()
+                },
+            },
             10 => Edit::SetTempo { tempo: 60.0 + f64::from(a) },
             11 if b.is_multiple_of(7) => {
                 let definition = (!a.is_multiple_of(5)).then(Box::<Definition>::default);

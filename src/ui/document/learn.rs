@@ -280,7 +280,7 @@ mod tests {
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
     use bendrack_nodes::input::Event;
-    use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+    use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 
     use super::*;
 
@@ -405,7 +405,13 @@ mod tests {
         for (value, degrees) in [(0.0, -180.0), (0.75, 90.0), (1.0, 180.0)] {
             controls.apply(&cc(1, 20, value));
             let (lanes, measurements) = ([Arc::new(controls.clone())], Measurements::new());
-            let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+            let inputs = Inputs {
+                lanes: &lanes,
+                measurements: &measurements,
+                first_frame: 0,
+                dt_secs: 0.25,
+                step: DenoisingStep::default(),
+            };
             let program = plan.as_ref().unwrap().program(&inputs, &mut Memory::default(), 1);
             let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
             assert_eq!(angle[..], [degrees]);

@@ -67,6 +67,7 @@ pub(super) fn affects_plan(edit: &Edit) -> bool {
         | Edit::SetTempo { .. }
         | Edit::SetMaster { .. }
         | Edit::SetSteps { .. }
+        | Edit::SetClip { .. }
         | Edit::SetMaps { .. }
         | Edit::SetDefinition { .. } => true,
         Edit::SetMeta { .. } | Edit::SetFrames { .. } | Edit::SetSnapshots { .. } | Edit::SetStage { .. } => false,
@@ -98,6 +99,7 @@ pub(super) enum Target<'e> {
     Tempo,
     Master,
     Steps,
+    Clip,
     Meta,
     Frames,
     Snapshots,
@@ -128,6 +130,7 @@ impl<'e> Target<'e> {
             Edit::SetTempo { .. } => Some(Self::Tempo),
             Edit::SetMaster { .. } => Some(Self::Master),
             Edit::SetSteps { .. } => Some(Self::Steps),
+            Edit::SetClip { .. } => Some(Self::Clip),
             Edit::SetMeta { .. } => Some(Self::Meta),
             Edit::SetFrames { .. } => Some(Self::Frames),
             Edit::SetSnapshots { .. } => Some(Self::Snapshots),

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod compare;
+pub mod denoising;
 pub mod inspector;
 pub mod layer_grid;
 pub mod maps;

@@ -1,12 +1,10 @@
 //! The patch page of the inspector: metadata, problems, snapshots, maps, keys.
 
-use bendrack_nodes::compile::plan::DENOISING_STEPS;
 use bendrack_nodes::patch::{Edit, Meta};
-use eframe::egui::{
-    CollapsingHeader, DragValue, Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2,
-};
+use eframe::egui::{CollapsingHeader, Frame, Grid, Id, RichText, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
 
 use crate::ui::document::Step;
+use crate::ui::panels::denoising::denoising_ui;
 use crate::ui::panels::layer_grid::layer_grid_ui;
 use crate::ui::panels::maps::{MapsChoice, maps_ui};
 use crate::ui::panels::snapshots::snapshots_ui;
@@ -56,7 +54,7 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
     section(ui, "Snapshots");
     snapshots_ui(ui, &mut workspace.editor);
     section(ui, "Layers and steps");
-    steps_ui(ui, workspace);
+    denoising_ui(ui, workspace);
     layer_grid_ui(ui, workspace, None);
     section(ui, "Maps");
     let choice = maps_ui(ui, workspace);
@@ -72,32 +70,6 @@ pub fn patch_page_ui(ui: &mut Ui, workspace: &mut Workspace) -> Option<MapsChoic
         });
     });
     choice
-}
-
-/// The denoising steps of a chunk: those of the model, or a number of the patch.
-fn steps_ui(ui: &mut Ui, workspace: &mut Workspace) {
-    let now = workspace.editor.document.patch.engine.steps;
-    let of_model = workspace.playback.probes.model.map_or(4, |model| model.steps as u64);
-    let mut steps = now;
-    ui.horizontal(|ui| {
-        let mut is_own = now.is_some();
-        let hint = "Denoising steps of a chunk, from the next chunk on. Without a number of its own, the patch has those of the model.";
-        let own = ui.checkbox(&mut is_own, RichText::new("denoising steps").size(theme::SMALL)).on_hover_text(hint);
-        if own.changed() {
-            steps = is_own.then_some(of_model);
-        }
-        let mut number = steps.unwrap_or(of_model);
-        let (low, high) = DENOISING_STEPS;
-        let field = DragValue::new(&mut number).range(low..=high).speed(0.1).clamp_existing_to_range(false);
-        let field = ui.add_enabled(is_own, field.update_while_editing(false));
-        field.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, is_own, "number of denoising steps"));
-        if field.changed() {
-            steps = Some(number);
-        }
-    });
-    if steps != now {
-        workspace.editor.document.apply(Step::merging("denoising steps", vec![Edit::SetSteps { steps }]));
-    }
 }
 
 /// A section that is folded until a click.

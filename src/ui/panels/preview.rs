@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use eframe::egui::{
     self, Align2, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
-    TextureHandle, TextureOptions, Ui, pos2, vec2,
+    TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2,
 };
 
-use crate::engine::{Stage, Status};
+use crate::engine::{Estimate, Stage, Status};
 use crate::ui::document::missing::Missing;
 use crate::ui::panels::compare::{Arrangement, Compare, compare_ui};
 use crate::ui::theme;
 use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
+
+/// The part of the picture's sides that an estimate takes.
+const INSET: f32 = 0.3;
 
 /// The state of the preview.
 #[derive(Default)]
@@ -102,7 +105,11 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
                 message(ui, rect, title, text);
             }
         }
-        None => placeholder(ui, rect, status),
+        None if status.estimate.is_none() => placeholder(ui, rect, status),
+        None => {}
+    }
+    if let (Some(estimate), Some(texture)) = (&status.estimate, workspace.playback.images.estimate()) {
+        estimate_ui(ui, estimate, texture, rect, below.is_some());
     }
     if let (Stage::Failed(why), true) = (&status.stage, below.is_some()) {
         let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 32.0), rect.max);
@@ -111,6 +118,26 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     }
     marks_ui(ui, preview, rect);
     chips_ui(ui, preview, workspace, rect);
+}
+
+/// The estimate of the clip under way, with its step: in a corner of the picture, or in its place before the first one.
+fn estimate_ui(ui: &Ui, estimate: &Estimate, texture: &TextureHandle, rect: Rect, is_inset: bool) {
+    let place = if is_inset {
+        let corner = rect.max - Vec2::splat(theme::UNIT);
+        fitted(texture, Rect::from_min_max(corner - rect.size() * INSET, corner))
+    } else {
+        fitted(texture, rect)
+    };
+    image(ui, texture, place, Color32::WHITE);
+    if is_inset {
+        ui.painter().rect_stroke(place, 0.0, Stroke::new(1.0, theme::ON_PICTURE_WEAK), StrokeKind::Outside);
+    }
+    let step = format!("step {} of {}", estimate.steps, estimate.of);
+    let text = ui.painter().layout_no_wrap(step, theme::proportional(theme::SMALL), theme::ON_PICTURE);
+    let at = place.left_bottom() + vec2(theme::UNIT / 2.0, -text.size().y - theme::UNIT / 2.0);
+    let ground = Rect::from_min_size(at, text.size()).expand(2.0);
+    ui.painter().rect_filled(ground, 2.0, Color32::from_black_alpha(150));
+    ui.painter().galley(at, text, theme::ON_PICTURE);
 }
 
 /// A blackout, and the words over a picture that is not the live one.

@@ -19,6 +19,8 @@ pub struct Images {
     pub screen: Option<TextureHandle>,
     /// The picture of the model.
     pub model: Option<TextureHandle>,
+    /// The estimate of a clip under way, and its picture.
+    estimate: Option<(Arc<Picture>, TextureHandle)>,
     /// The coloured maps of the taps, by the id of their node.
     pub taps: BTreeMap<Arc<str>, TextureHandle>,
     /// The coloured maps of probes, by name, with the numbers of their frames.
@@ -51,6 +53,25 @@ impl Images {
 }
 
 impl Images {
+    /// Uploads the estimate of a clip under way.
+    pub fn take_estimate(&mut self, ctx: &Context, estimate: Option<&Arc<Picture>>) {
+        let Some(new) = estimate else {
+            self.estimate = None;
+            return;
+        };
+        if self.estimate.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, new)) {
+            return;
+        }
+        let mut texture = self.estimate.take().map(|(_, texture)| texture);
+        upload(ctx, &mut texture, "estimate", picture(new), TextureOptions::LINEAR);
+        self.estimate = texture.map(|texture| (new.clone(), texture));
+    }
+
+    /// The estimate of a clip under way.
+    pub fn estimate(&self) -> Option<&TextureHandle> {
+        self.estimate.as_ref().map(|(_, texture)| texture)
+    }
+
     /// The coloured map of a probe in the latest frame.
     pub fn probe(&mut self, ctx: &Context, name: &str, map: &Map) -> Option<&TextureHandle> {
         if self.probes.get(name).is_none_or(|(number, _)| *number != self.number) {

@@ -13,7 +13,7 @@ use bendrack_nodes::node::def::{Input, NodeDef, Scope, View};
 use bendrack_nodes::node::value::Kind;
 use bendrack_nodes::patch::{Node, Patch, Port};
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 
 use crate::ui::document::def_of;
 use crate::ui::document::ports::PortKinds;
@@ -85,7 +85,8 @@ impl Live {
         while self.next <= latent {
             let lanes = if self.next == latent { controls } else { &missed };
             let lanes = std::slice::from_ref(lanes);
-            let inputs = Inputs { lanes, measurements, first_frame: self.next, dt_secs };
+            let inputs =
+                Inputs { lanes, measurements, first_frame: self.next, dt_secs, step: DenoisingStep::default() };
             plan.run(&inputs, &mut self.memory, 0..1, &mut self.scratch, &mut self.program);
             self.held.clear();
             for (port, Watched { node, name, secs }) in &self.outputs {
@@ -215,7 +216,13 @@ mod tests {
         live.advance(5, &Arc::default(), &Measurements::new(), 0.25);
 
         let (plan, _) = Plan::compile(&patch, LIBRARY);
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+        let inputs = Inputs {
+            lanes: &[],
+            measurements: &measurements,
+            first_frame: 0,
+            dt_secs: 0.25,
+            step: DenoisingStep::default(),
+        };
         let program = plan.unwrap().program(&inputs, &mut Memory::default(), 6);
         let (_, angle) = program.bends[0].params.iter().next().expect("the angle");
         let angle = angle[5];

@@ -35,7 +35,7 @@ impl fmt::Display for Probe {
 impl Probe {
     fn tap(&self, shape: ModelShape) -> Tap {
         let step = shape.steps.saturating_sub(1);
-        let last = Target { steps: Set::range(step, step), pass: Passes::Denoise, ..Target::default() };
+        let last = Target { steps: Set::range(step, step), pass: Passes::DENOISE, ..Target::default() };
         let (measure, target) = match self {
             Self::Word(word) => (Measure::CrossMap, Target { words: words(word), ..last }),
             Self::Look([x, y]) => (Measure::SelfMap { x: *x, y: *y }, last),

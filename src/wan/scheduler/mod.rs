@@ -2,17 +2,20 @@
 //!
 //! Everything is rectified flow: `x_t = (1 − σ) x0 + σ noise`. The model predicts `flow = noise − x0`; the timestep is
 //! `t = 1000 σ`. The causal models jump from clean estimate to clean estimate along a short list ([`FewStep`]). The
-//! bidirectional model is sampled step by step ([`Sampler`]: [`UniPc`], [`FlowMatchEuler`]).
+//! bidirectional model is sampled step by step ([`Sampler`]: [`UniPc`], [`FlowMatchEuler`], [`DpmPp`]).
 //!
 //! Scalars are computed in the precision of the implementation they come from, f32 nearly everywhere. Schedules thus
 //! agree to the last bit.
 
+use bendrack_nodes::program::Scheduler;
 use candle_core::{Result, Tensor, bail};
 
+mod dpm_pp;
 mod euler;
 mod few_step;
 mod unipc;
 
+pub use dpm_pp::DpmPp;
 pub use euler::FlowMatchEuler;
 pub use few_step::FewStep;
 pub use unipc::{UniPc, UniPcSchedule};
@@ -39,17 +42,68 @@ pub trait Sampler: Send {
     fn reset(&mut self);
 }
 
-/// Classifier-free guidance: `uncond + scale · (cond − uncond)`. At scale 1 it is `cond` itself.
+/// Classifier-free guidance: `negative + scale · (positive − negative)`. The scale broadcasts to the flows.
 ///
 /// # Errors
 ///
 /// Fails if a shape does not fit, or if the device fails.
-pub fn guide(cond: &Tensor, uncond: &Tensor, scale: f64) -> Result<Tensor> {
-    #[expect(clippy::float_cmp, reason = "exactly 1 is the neutral setting")]
-    if scale == 1.0 {
-        return Ok(cond.clone());
+pub fn guide(positive: &Tensor, negative: &Tensor, scale: &Tensor) -> Result<Tensor> {
+    negative + (positive - negative)?.broadcast_mul(scale)?
+}
+
+/// The denoising steps of a chunk or of a clip.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedule {
+    /// Those of a chunk.
+    FewStep(FewStep),
+    /// Those of a clip.
+    Sampling(Sampling),
+}
+
+impl Schedule {
+    /// The timestep of each step, 0 to 1000, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails for settings out of range.
+    pub fn timesteps(&self) -> Result<Vec<f32>> {
+        Ok(match self {
+            Self::FewStep(schedule) => schedule.timesteps().to_vec(),
+            Self::Sampling(sampling) => sampling.sampler()?.timesteps().to_vec(),
+        })
     }
-    uncond + ((cond - uncond)? * scale)?
+}
+
+/// The settings by which a clip is sampled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// The scheduler.
+    pub scheduler: Scheduler,
+    /// The number of denoising steps, 1 to 1000.
+    pub steps: usize,
+    /// The timestep shift: above 1, more steps at high noise.
+    pub shift: f64,
+    /// The guidance scale: 1 is the prompt alone.
+    pub guidance: f64,
+}
+
+impl Sampling {
+    /// Wan's own: 50 steps of UniPC, shift 5, guidance scale 5.
+    pub const WAN: Self = Self { scheduler: Scheduler::UniPc, steps: 50, shift: 5.0, guidance: 5.0 };
+
+    /// The sampler, before its first step.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a number of steps or a shift out of range.
+    pub fn sampler(&self) -> Result<Box<dyn Sampler>> {
+        let (steps, shift) = (self.steps, self.shift);
+        Ok(match self.scheduler {
+            Scheduler::UniPc => Box::new(UniPc::new(steps, shift, UniPcSchedule::Original)?),
+            Scheduler::Euler => Box::new(FlowMatchEuler::new(steps, shift)?),
+            Scheduler::DpmPp => Box::new(DpmPp::new(steps, shift)?),
+        })
+    }
 }
 
 /// Moves a noise level towards 1: `shift · σ / (1 + (shift − 1) · σ)`; shift 1 changes nothing.
@@ -198,15 +252,17 @@ mod tests {
             assert!(FlowMatchEuler::new(steps, shift).is_err());
             assert!(UniPc::new(steps, shift, UniPcSchedule::Original).is_err());
             assert!(UniPc::new(steps, shift, UniPcSchedule::Diffusers).is_err());
+            assert!(DpmPp::new(steps, shift).is_err());
             assert!(FewStep::krea(steps, 1.0, shift).is_err());
         }
     }
 
     #[test]
-    fn guidance_mixes_and_is_free_at_one() {
-        let (cond, uncond) = (scalar(2.0), scalar(0.5));
-        assert_eq!(guide(&cond, &uncond, 1.0).expect("a tensor").id(), cond.id());
-        assert!((value(&guide(&cond, &uncond, 5.0).expect("a tensor")) - 8.0).abs() < 1e-6);
-        assert!((value(&guide(&cond, &uncond, 0.0).expect("a tensor")) - 0.5).abs() < 1e-6);
+    fn guidance_mixes() {
+        let (positive, negative) = (scalar(2.0), scalar(0.5));
+        for (scale, wanted) in [(5.0, 8.0), (1.0, 2.0), (0.0, 0.5), (-1.0, -1.0)] {
+            let guided = guide(&positive, &negative, &scalar(scale)).expect("a tensor");
+            assert!((value(&guided) - wanted).abs() < 1e-6, "{scale}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use bendrack_nodes::patch::{Cable, Node, Patch};
 use bendrack_nodes::program::op::{Form, Lanes, Param};
 use bendrack_nodes::program::target::Target;
 use bendrack_nodes::program::{Bend, Program, Site};
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use candle_core::Tensor;
 use serde_json::json;
 
@@ -117,7 +117,13 @@ fn program(mut patch: Patch, frames: usize) -> Program {
     let (plan, problems) = Plan::compile(&patch, LIBRARY);
     let plan = plan.unwrap_or_else(|| panic!("{problems:?}"));
     let measurements = Measurements::default();
-    let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame: 0, dt_secs: 0.25 };
+    let inputs = Inputs {
+        lanes: &[],
+        measurements: &measurements,
+        first_frame: 0,
+        dt_secs: 0.25,
+        step: DenoisingStep::default(),
+    };
     plan.program(&inputs, &mut Memory::default(), frames)
 }
 

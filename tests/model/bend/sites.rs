@@ -182,6 +182,14 @@ fn noise_and_timesteps_are_bent_before_any_layer() {
     let times = Tensor::new(&[[900.0f32, 100.0]], &Device::Cpu).expect("timesteps");
     let offset = at(&bent(named("bend.timestep", None, &[300.0], 2)), Site::Timestep, &[8, 9], &times);
     assert_eq!(rows(&offset.unsqueeze(0).expect("a row"))[0], [1000.0, 400.0]);
+    let scales = Tensor::full(5.0f32, (1, 1, 2, 2, 2), &Device::Cpu).expect("scales");
+    let mut guidance = named("bend.guidance", None, &[4.0], 2);
+    *first_lanes(&mut guidance) = smallvec![4.0, -6.0];
+    let left = Region::of(Shape::Rectangle(Rect { x: 0.25, y: 0.5, width: 0.5, height: 1.0, feather: 0.0 }));
+    guidance.target = Arc::new(Target { region: left, ..Target::default() });
+    let scales = at(&bent(guidance), Site::Guidance, &[8, 9], &scales);
+    let frame = |frame: usize| scales.get(0).and_then(|x| x.get(0)?.get(frame)?.to_vec2::<f32>()).expect("scales");
+    assert_eq!([frame(0), frame(1)], [vec![vec![9.0, 5.0]; 2], vec![vec![-1.0, 5.0]; 2]]);
 }
 
 /// What a program makes of an attention at `self.map`, in frames 7 and 8.

@@ -63,10 +63,10 @@ fn chunk(x: &Tensor, i: usize) -> Tensor {
     x.narrow(2, 3 * i, 3).expect("a chunk")
 }
 
-/// A bend of every node at every site it has.
+/// A bend of every node at every site that a rollout passes. A clip alone has guidance: `tests/rack/engine/clips.rs`.
 fn every(target: &Target) -> Vec<(String, Bend)> {
     let at = |def: &'static bendrack_nodes::node::def::NodeDef| {
-        sites(def).into_iter().map(move |site| {
+        sites(def).into_iter().filter(|site| *site != Site::Guidance).map(move |site| {
             let bend = strong(def.name, def.input("site").map(|_| site), target, 3);
             (format!("{} at {site}", def.name), bend)
         })
@@ -87,7 +87,7 @@ fn every_bend_changes_the_video_inside_its_target_only() {
         let nowhere = if in_layer {
             Target { layers: Set::range(6, 9), ..Target::default() }
         } else {
-            Target { pass: Passes::Cache, ..Target::default() }
+            Target { pass: Passes::CACHE, ..Target::default() }
         };
         let program = bent(vec![Bend { target: Arc::new(nowhere), ..bend.clone() }]);
         assert_same(&name, &unbent, &latents(&program, 1));
@@ -109,7 +109,7 @@ fn every_bend_of_a_map_gives_the_same_video_in_its_exact_form() {
 
 #[test]
 fn a_bend_of_the_cache_pass_alone_is_seen_in_the_next_chunk() {
-    let target = Target { pass: Passes::Cache, ..Target::default() };
+    let target = Target { pass: Passes::CACHE, ..Target::default() };
     let program = bent(vec![strong("bend.gain", Some(Site::FfnHidden), &target, 3)]);
     let (bent, unbent) = (latents(&program, 2), latents(&Program::default(), 2));
     assert_same("the first chunk", &chunk(&bent, 0), &chunk(&unbent, 0));
@@ -119,9 +119,9 @@ fn a_bend_of_the_cache_pass_alone_is_seen_in_the_next_chunk() {
 #[test]
 fn frames_of_the_chunk_differ_from_the_cache_pass() {
     let of = |target: Target| latents(&bent(vec![strong("bend.gain", Some(Site::FfnHidden), &target, 3)]), 2);
-    let denoise = of(Target { pass: Passes::Denoise, ..Target::default() });
+    let denoise = of(Target { pass: Passes::DENOISE, ..Target::default() });
     assert!(difference(&denoise, &of(Target::default())) > 1e-4, "the cache pass is bent, too, if no pass is named");
-    let first = of(Target { frames: Set::range(0, 0), pass: Passes::Denoise, ..Target::default() });
+    let first = of(Target { frames: Set::range(0, 0), pass: Passes::DENOISE, ..Target::default() });
     assert!(difference(&first, &denoise) > 1e-4);
 }
 

@@ -4,6 +4,7 @@
 //! and seeds. No test assumes the sizes of the checked-in ones.
 
 mod causal;
+mod clips;
 mod dit;
 mod lora;
 mod micro;

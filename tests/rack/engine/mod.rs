@@ -1,5 +1,6 @@
 //! The engine: deterministic, edited while it runs, and never without a picture.
 
+mod clips;
 mod events;
 mod live;
 mod past;

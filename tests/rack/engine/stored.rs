@@ -48,7 +48,7 @@ fn goes_on(path: &Path) {
     let patch = Patch::from_slice(&std::fs::read(path).expect("a patch")).expect("a valid patch");
     let mut session = begun(&patch);
     // More chunks than the KV cache holds, so that it has wrapped around.
-    let calls = session.engine().model().schedule().ok().flatten().map_or(5, |steps| steps.timesteps().len() + 1);
+    let calls = session.engine().model().shape().map_or(5, |shape| shape.steps + 1);
     next(&mut session, 7 * calls);
     while session.engine().phase() != Phase::Between {
         next(&mut session, 1);

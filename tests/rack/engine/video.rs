@@ -94,7 +94,8 @@ fn a_patch_sets_the_denoising_steps_from_the_next_chunk_on() -> Result<()> {
 
     // The same pictures as with that number as a setting of the model, which precedes the patch.
     let set = |patch: &Patch| {
-        let model = Model { steps: Some(2), ..Model::mini().expect("mini") };
+        let mut model = Model::mini().expect("mini");
+        model.denoising.steps = Some(2);
         let mut engine = Engine::new(model, Arc::new(plan(patch)), (128, 128)).expect("an engine");
         engine.set_zoom(1);
         engine

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod flip;
 pub mod freeze;
 pub mod gain;
+pub mod guidance;
 pub mod invert;
 pub mod mask;
 pub mod noise;

@@ -19,7 +19,7 @@ pub const NODE: NodeDef = NodeDef {
     outputs: &[OUT],
     run: |ctx| {
         let steps = target_node::range(ctx, &FIRST, &LAST);
-        target_node::narrow(ctx, &OUT, Target { steps, pass: Passes::Denoise, ..Target::default() });
+        target_node::narrow(ctx, &OUT, Target { steps, pass: Passes::DENOISE, ..Target::default() });
     },
     pure: true,
     ..NodeDef::BASE

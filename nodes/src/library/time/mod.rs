@@ -5,6 +5,7 @@ pub mod divide;
 pub mod division;
 pub mod euclid;
 pub mod multiply;
+pub mod step;
 pub mod tempo;
 pub mod timer;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bendrack_nodes::program::source::Source;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::json;
 
 use crate::patching::*;
@@ -19,8 +19,13 @@ fn the_range_of_a_heatmap_is_the_frames_a_running_one_or_fixed() {
         let call = |(call, (low, high)): (usize, &(f64, f64))| {
             let numbers = BTreeMap::from([("min", *low), ("max", *high)]);
             let measurements = Measurements::from([("map".into(), numbers)]);
-            let inputs =
-                Inputs { lanes: &[], measurements: &measurements, first_frame: 3 * call as u64, dt_secs: DT_SECS };
+            let inputs = Inputs {
+                lanes: &[],
+                measurements: &measurements,
+                first_frame: 3 * call as u64,
+                dt_secs: DT_SECS,
+                step: DenoisingStep::default(),
+            };
             match &*plan.program(&inputs, &mut memory, 3).screen[2] {
                 Source::Heatmap { range, .. } => *range,
                 other => panic!("{other:?}"),

@@ -6,4 +6,5 @@ mod bends;
 mod declarations;
 mod heatmap;
 mod numbers;
+mod steps;
 mod targets;

@@ -6,7 +6,7 @@ use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::diagnostics::Code;
 use bendrack_nodes::input::Controls;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -34,7 +34,13 @@ fn pressed(list: &str, index: f64, presses: &[(bool, bool)]) -> Vec<(String, f64
         // The levels alone, so that a button that stays down is pressed once.
         controls.end_frame();
         let lanes = [Arc::new(controls)];
-        let inputs = Inputs { lanes: &lanes, measurements: &measurements, first_frame: frame as u64, dt_secs: DT_SECS };
+        let inputs = Inputs {
+            lanes: &lanes,
+            measurements: &measurements,
+            first_frame: frame as u64,
+            dt_secs: DT_SECS,
+            step: DenoisingStep::default(),
+        };
         let prompt = plan.program(&inputs, &mut memory, 1).prompt.to_string();
         frames.push((prompt, memory.output("it", "count").expect("a number")));
     }

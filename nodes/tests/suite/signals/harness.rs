@@ -8,7 +8,7 @@ use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::node::def::{Input, NodeDef, Output};
 use bendrack_nodes::node::value::{Gate, Kind};
 use bendrack_nodes::patch::Patch;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::patching::{DT_SECS, cable, node, patch};
@@ -175,7 +175,13 @@ impl Harness {
         let measurements = Measurements::default();
         let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for frames in calls {
-            let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs: self.dt_secs };
+            let inputs = Inputs {
+                lanes: &[],
+                measurements: &measurements,
+                first_frame,
+                dt_secs: self.dt_secs,
+                step: DenoisingStep::default(),
+            };
             for message in plan.program(&inputs, memory, *frames).messages {
                 let name = message.node.strip_prefix("tell_").expect("an output").to_owned();
                 values.entry(name).or_default().extend(message.values);

@@ -4,7 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use bendrack_nodes::library::time::division;
 use bendrack_nodes::program::Program;
-use bendrack_nodes::tick::{Inputs, Measurements, Memory, Scratch};
+use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory, Scratch};
 use serde_json::{Value as Json, json};
 
 use crate::patching::*;
@@ -37,7 +37,8 @@ fn warnings(params: Json, rate: f64, dt_secs: f64) -> [usize; 2] {
     let (plan, measurements) = (compile(&lfo), Measurements::default());
     let (mut memory, mut scratch, mut program) = (Memory::default(), Scratch::default(), Program::default());
     [0, 12].map(|first_frame| {
-        let inputs = Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs };
+        let inputs =
+            Inputs { lanes: &[], measurements: &measurements, first_frame, dt_secs, step: DenoisingStep::default() };
         plan.run(&inputs, &mut memory, 0..12, &mut scratch, &mut program);
         assert!(scratch.warnings().iter().all(|(id, sentence)| &**id == "it" && sentence.contains("aliases")));
         scratch.warnings().len()
