@@ -100,7 +100,8 @@ impl<'a> BoundProgram<'a> {
     pub(super) fn record_activity(&self, x: &Tensor, hook: &HookContext<'_>) -> Result<()> {
         let bends = self.program.bends.iter().map(|bend| &*bend.target);
         let taps = self.program.taps.iter().flat_map(|tap| tap.target.parts().iter().map(|part| &**part));
-        if bends.chain(taps).any(resolve::uses_activity) {
+        // The call under the negative prompt comes second, and would replace that under the prompt.
+        if !hook.negative && bends.chain(taps).any(resolve::uses_activity) {
             let activity = ops::mean_abs(x)?.flatten_to(1)?.mean(0)?.to_device(&Device::Cpu)?;
             let activity = activity.to_dtype(DType::F32)?.to_vec1()?;
             self.shared.record().memory.activity.insert(hook.layer, activity);

@@ -36,7 +36,8 @@ impl Cost {
     /// The cost of a valid patch: some calls of the small model, with its pictures.
     pub(super) fn of(patch: &Patch) -> Result<Option<Self>> {
         let (Some(plan), _) = Plan::compile(patch, LIBRARY) else { return Ok(None) };
-        let (Some(bare), _) = Plan::compile(&Patch::default(), LIBRARY) else { return Ok(None) };
+        let bare = Patch { engine: patch.engine.clone(), ..Patch::default() };
+        let (Some(bare), _) = Plan::compile(&bare, LIBRARY) else { return Ok(None) };
         let bare = Run::of(bare)?;
         let run = Run::of(plan)?;
         Ok(Some(Self {
@@ -72,7 +73,8 @@ impl Run {
     fn of(plan: Plan) -> Result<Self> {
         let mut model = Model::mini()?;
         model.denoising = plan.denoising();
-        let calls = model.shape().map_or(1, |shape| shape.steps + 1);
+        // A clip has no cache pass.
+        let calls = model.shape().map_or(1, |shape| shape.steps + usize::from(model.clip().is_none()));
         let size = model.size;
         let mut engine = Engine::new(model, Arc::new(plan), size)?;
         let (mut begun, mut made) = (Instant::now(), 0);

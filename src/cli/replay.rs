@@ -235,6 +235,8 @@ pub(super) struct Player {
     source: Source,
     /// Number of pictures still to skip.
     skip: u64,
+    /// True if the latest step made a model call.
+    has_called: bool,
 }
 
 enum Source {
@@ -246,7 +248,7 @@ enum Source {
 
 impl Player {
     fn new(source: Source) -> Self {
-        Self { source, skip: 0 }
+        Self { source, skip: 0, has_called: false }
     }
 
     /// The rest of the video.
@@ -275,10 +277,16 @@ impl Player {
         }
     }
 
+    /// True if the latest step made a model call.
+    pub(super) const fn has_called(&self) -> bool {
+        self.has_called
+    }
+
     /// Executes the next entry of the take, or the next model call of a performance. Returns its frames.
     pub(super) fn step(&mut self, session: &mut Session) -> Result<Vec<Frame>, Failure> {
         let mut frames = match &mut self.source {
             Source::Performance(performance) => {
+                self.has_called = true;
                 performance.step(session).map_err(|error| Failure::Failed(message(&error)))?
             }
             Source::Entries { entries, header, anyway } => {
@@ -291,6 +299,7 @@ impl Player {
                 {
                     return Err(Failure::Failed(differs(header, wanted.pictures)));
                 }
+                self.has_called = matches!(entry, Entry::Call);
                 let executed = session.execute(&entry);
                 executed.map_err(|error| {
                     Failure::Failed(format!("line {line} of the take: {}; render it with --final", message(&error)))

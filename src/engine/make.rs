@@ -95,7 +95,7 @@ impl Engine {
                 tokens.dropped
             ))
         });
-        self.warnings.reset(of_bends.chain(too_long));
+        self.warnings.reset(of_bends.chain(too_long).chain(self.refused.clone()));
         self.taps.begin();
         self.probed.begin();
         self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };

@@ -103,6 +103,8 @@ pub struct Engine {
     is_begun: bool,
     /// The estimate of the clip under way after its latest step: its first latent frame.
     estimate: Option<Tensor>,
+    /// The warning that a length of clips was refused.
+    refused: Option<Warning>,
     /// True if the latest call failed in the model.
     has_failed: bool,
     /// The problem of the weights, if they are broken.
@@ -156,6 +158,7 @@ impl Engine {
             shown: 0,
             is_begun: false,
             estimate: None,
+            refused: None,
             has_failed: false,
             broken: None,
             is_checked: false,
@@ -233,6 +236,11 @@ impl Engine {
     /// Begins the video again from its first frame. Clips of another length, or chunks in place of clips, begin here.
     pub fn restart(&mut self) {
         self.set_clip();
+        self.begin_again();
+    }
+
+    /// Begins the video again, with clips of the same length.
+    fn begin_again(&mut self) {
         self.denoiser.restart(self.model.family.noise(self.ticker.seed()));
         self.ticker.restart();
         self.policy.restart();
@@ -258,6 +266,7 @@ impl Engine {
     fn set_clip(&mut self) {
         let denoising = self.given.or(self.ticker.plan().denoising());
         let (mut model, size) = (Model { denoising, ..self.model.clone() }, self.size());
+        self.refused = None;
         if model.clip() == self.denoiser.clip() {
             return;
         }
@@ -266,9 +275,10 @@ impl Engine {
                 denoiser.set_exact(self.denoiser.is_exact());
                 (self.denoiser, self.model) = (denoiser, model);
             }
-            Err(error) => self.warnings.add(Warning::new(format!(
-                "the length of clips stays as it was: {error}; choose a shorter one, and restart"
-            ))),
+            Err(error) => {
+                let why = format!("the length of clips stays as it was: {error}; choose another one, and restart");
+                self.refused = Some(Warning::new(why));
+            }
         }
         let timeline = self.timeline();
         self.presenter.set_timeline(timeline);
@@ -447,8 +457,9 @@ impl Engine {
     /// Gives up a chunk whose model output is not finite. True if some of its frames are still to be shown: they have the last picture.
     fn hold_picture(&mut self, frames: Arc<[usize]>) -> bool {
         self.warnings.add(Warning::new(
-            "overflow of the model: the last picture stays, and the KV cache is emptied; lower the amounts of bends",
+            "overflow of the model: the last picture stays, and past frames are dropped; lower the amounts of bends",
         ));
+        self.estimate = None;
         let is_to_show = !self.denoiser.is_chunk_finished();
         if is_to_show {
             self.made = Some(MadeChunk { frames, latents: None });
@@ -461,7 +472,7 @@ impl Engine {
     /// Ends the chunk under way.
     fn end_chunk(&mut self) {
         self.ticker.end_chunk();
-        (self.made, self.shown, self.is_begun) = (None, 0, false);
+        (self.made, self.shown, self.is_begun, self.estimate) = (None, 0, false, None);
     }
 
     fn drop_chunk(&mut self) {

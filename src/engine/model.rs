@@ -16,7 +16,7 @@ use crate::wan::scheduler::{Sampling, Schedule};
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
 
-/// A model that generates videos chunk after chunk. Clones share its weights.
+/// A model that generates videos, chunk after chunk or clip after clip. Clones share its weights.
 #[derive(Clone)]
 pub struct Model {
     /// The name of the model or the path of its folder.

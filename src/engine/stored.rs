@@ -53,7 +53,7 @@ impl Engine {
     ///
     /// Fails if the stored engine is that of another model, size or plan, and if the device fails.
     pub fn restore(&mut self, stored: StoredEngine, tensors: &mut Tensors) -> Result<()> {
-        self.restart();
+        self.begin_again();
         if !self.ticker.restore(stored.ticker) {
             bail!("the checkpoint is that of other nodes; begin the render again")
         }

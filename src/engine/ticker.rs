@@ -222,10 +222,11 @@ impl Ticker {
     }
 }
 
-/// The time span of a latent frame, in hops from the beginning of the video. All spans have one length: that of a first latent frame,
-/// which is one picture, begins three pictures before it.
+/// The time span of a latent frame, in hops from the beginning of the video. That of the first one, which is one picture, begins three
+/// pictures before it; all others have the time of their pictures.
 fn time_of(latent: usize, timeline: Timeline) -> Range<i64> {
     let hops = |picture: i64| (picture * HOPS_PER_SEC as i64).div_euclid(FRAME_RATE as i64);
     let after = (timeline.pictures_before(latent) + timeline.pictures(latent)) as i64;
-    hops(after - LATENT_FRAMES as i64)..hops(after)
+    let pictures = if latent == 0 { LATENT_FRAMES } else { timeline.pictures(latent) };
+    hops(after - pictures as i64)..hops(after)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bendrack_nodes::compile::plan::Plan;
 use candle_core::Result;
 
-use crate::engine::model::LATENT_FRAMES;
 use crate::engine::{Engine, Model, Taps};
 use crate::media::Picture;
 
@@ -85,7 +84,7 @@ impl Player {
                 }
             }
         }
-        video.maps.truncate((pictures + LATENT_FRAMES - 2) / LATENT_FRAMES + 1);
+        video.maps.truncate(engine.timeline().latents(pictures));
         Ok(Some(video))
     }
 }

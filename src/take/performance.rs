@@ -14,11 +14,11 @@ use crate::engine::{Entry, Frame, Phase, Session};
 /// The events and patches of a take, in order, without the decisions of the clock.
 #[derive(Clone, Debug, Default)]
 pub struct Performance {
-    /// Events with the latent frames to which they belong.
+    /// Events with the first pictures of the latent frames to which they belong: on another model, a latent frame may have other pictures.
     events: Vec<(u64, Event)>,
-    /// Patches with the first latent frame that was not shown when they came.
+    /// Patches with the first picture that was not shown when they came.
     patches: Vec<(u64, Arc<Patch>, Arc<Plan>)>,
-    /// The latent frames from which on a chunk begins with an empty KV cache.
+    /// The pictures from which on a chunk begins with an empty KV cache.
     forgotten: Vec<u64>,
 }
 
@@ -49,12 +49,13 @@ impl Performance {
     pub fn of(take: &Take) -> Self {
         let (mut events, mut patches, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
         let (mut shown, mut is_in_chunk, mut is_shown) = (0, false, false);
+        let picture = |frame: u64| take.header.pictures(frame as usize);
         for (_, entry) in &take.entries {
             match entry {
-                Entry::Event { frame, event } => events.push((*frame, event.clone())),
-                Entry::Patch { patch, plan } => patches.push((shown, patch.clone(), plan.clone())),
+                Entry::Event { frame, event } => events.push((picture(*frame), event.clone())),
+                Entry::Patch { patch, plan } => patches.push((picture(shown), patch.clone(), plan.clone())),
                 // Within a chunk, it concerns the next one.
-                Entry::Forget => forgotten.push(shown + u64::from(is_in_chunk)),
+                Entry::Forget => forgotten.push(picture(shown + u64::from(is_in_chunk))),
                 Entry::Show { frames } => {
                     shown += *frames as u64;
                     is_shown = true;
@@ -68,7 +69,7 @@ impl Performance {
                 Entry::Fail | Entry::Check(_) => {}
             }
         }
-        events.sort_by_key(|(frame, _)| *frame);
+        events.sort_by_key(|(picture, _)| *picture);
         Self { events, patches, forgotten }
     }
 
@@ -93,19 +94,22 @@ impl Performance {
 
     fn begin_chunk(&mut self, session: &mut Session) -> Result<()> {
         let frames = session.open_frames().len();
-        let end = session.open_frames().last().map_or(0, |&last| last as u64 + 1);
-        let patches = self.patches.partition_point(|(frame, ..)| *frame < end);
+        let timeline = session.engine().timeline();
+        let first_of = |frame: usize| timeline.pictures_before(frame) as u64;
+        let end = session.open_frames().last().map_or(0, |&last| first_of(last + 1));
+        let patches = self.patches.partition_point(|(picture, ..)| *picture < end);
         if let Some((_, patch, plan)) = self.patches.drain(..patches).next_back() {
             session.execute(&Entry::Patch { patch, plan })?;
         }
         // It was asked for in a chunk, and empties the cache before the next one.
-        let begin = session.open_frames().first().map_or(0, |&first| first as u64);
-        let forgotten = self.forgotten.partition_point(|frame| *frame <= begin);
+        let begin = session.open_frames().first().map_or(0, |&first| first_of(first));
+        let forgotten = self.forgotten.partition_point(|picture| *picture <= begin);
         if self.forgotten.drain(..forgotten).next_back().is_some() {
             session.execute(&Entry::Forget)?;
         }
-        let events = self.events.partition_point(|(frame, _)| *frame < end);
-        for (frame, event) in self.events.drain(..events) {
+        let events = self.events.partition_point(|(picture, _)| *picture < end);
+        for (picture, event) in self.events.drain(..events) {
+            let frame = timeline.latents(picture as usize + 1).saturating_sub(1) as u64;
             session.execute(&Entry::Event { frame, event })?;
         }
         session.execute(&Entry::Make { frames }).map(drop)

@@ -51,6 +51,8 @@ pub struct Clips {
     /// The current sample `[1, channels, frames, height, width]`; none before the first step.
     sample: Option<Tensor>,
     step: usize,
+    /// True from the first call of a clip, also one that fails, to its end.
+    is_begun: bool,
 }
 
 impl Clips {
@@ -70,7 +72,19 @@ impl Clips {
         let channels = model.config().in_channels;
         model.grid(&Tensor::zeros((1, channels, frames, height, width), DType::U8, &Device::Cpu)?)?;
         let (picture, chunk) = ((channels, height, width), (0..frames).collect());
-        Ok(Self { model, sampler, guidance, context, negative: None, noise, picture, chunk, sample: None, step: 0 })
+        Ok(Self {
+            model,
+            sampler,
+            guidance,
+            context,
+            negative: None,
+            noise,
+            picture,
+            chunk,
+            sample: None,
+            step: 0,
+            is_begun: false,
+        })
     }
 
     /// The next call of [`Self::advance`].
@@ -86,7 +100,7 @@ impl Clips {
 
     /// True if the next call begins a clip.
     pub const fn is_between_clips(&self) -> bool {
-        self.step == 0 && self.sample.is_none()
+        !self.is_begun
     }
 
     /// The number of denoising steps of a clip.
@@ -142,17 +156,14 @@ impl Clips {
     }
 
     /// Begins the next call and gives it up: the state after a call that failed.
-    pub(super) fn give_up(&mut self) {
-        if self.step == 0 {
-            // The noise is drawn again, as it depends on the bends.
-            self.sample = None;
-        }
+    pub(super) const fn give_up(&mut self) {
+        self.is_begun = true;
     }
 
     fn begin(&mut self, first: usize) {
         self.chunk = (first..first + self.chunk.len()).collect();
         self.sampler.reset();
-        (self.sample, self.step) = (None, 0);
+        (self.sample, self.step, self.is_begun) = (None, 0, false);
     }
 
     /// Makes one denoising step. The last one of a clip returns its latents, and the next call begins another clip.
@@ -163,6 +174,7 @@ impl Clips {
     /// call leaves the clip unchanged and can be repeated.
     pub fn advance(&mut self, hooks: Hooks<'_>) -> std::result::Result<Step, RolloutError> {
         let call = self.upcoming();
+        self.is_begun = true;
         let hooks = hooks.call(call.pass, call.step, &call.frames.numbers);
         let sample = match &self.sample {
             Some(sample) => sample.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bendrack::wan::clip::Clips;
 use bendrack::wan::family::Family;
+use bendrack::wan::generator::Generator;
 use bendrack::wan::hooks::{Attention, HookContext, Hooks, Listener};
 use bendrack::wan::kv_cache::{Frames, KvCache, PastVisibility};
 use bendrack::wan::noise::{Draw, Noise, SeededNoise};
@@ -315,6 +316,12 @@ fn clips_follow_one_another() -> Result<()> {
     assert!(broken.set_sampler(sampler()?, 1.0).is_err(), "within a clip");
     broken.reset();
     assert_same("the clip after one that was given up", &clip(&mut broken)?, &second);
+    // A first call that failed has begun its clip.
+    let mut failed = clips(&model, sampler()?, 1.0)?;
+    Generator::give_up(&mut failed);
+    assert!(!failed.is_between_clips());
+    failed.reset();
+    assert_same("the clip after one that never began", &clip(&mut failed)?, &second);
     broken.restart(Box::new(SeededNoise { seed: 4 }));
     assert_same("the video once more", &clip(&mut broken)?, &first);
     Ok(())

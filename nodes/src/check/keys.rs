@@ -57,7 +57,11 @@ pub(super) fn look(patch: &Patch, diagnostics: &mut Diagnostics) {
     look.keys(&patch.meta.rest, "/meta", META);
     look.thumbnail(patch.meta.thumbnail.as_deref());
     look.keys(&patch.requires.rest, "/requires", &["models"]);
-    look.keys(&patch.engine.rest, "/engine", &["seed", "tempo", "master"]);
+    look.keys(
+        &patch.engine.rest,
+        "/engine",
+        &["seed", "tempo", "master", "steps", "length", "scheduler", "shift", "guidance"],
+    );
     look.devices(&patch.devices);
     look.scope("", &patch.nodes, &patch.cables, &patch.layout);
     for (id, definition) in &patch.definitions {

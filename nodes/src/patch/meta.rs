@@ -146,7 +146,7 @@ impl EngineSettings {
     }
 }
 
-/// True without a number, and for one that cannot be written; the plan uses the model's own for it.
+/// True without a number, and for one that cannot be written.
 #[expect(clippy::ref_option, reason = "serde asks for it")]
 fn is_nothing(number: &Option<f64>) -> bool {
     number.is_none_or(|number| !number.is_finite())

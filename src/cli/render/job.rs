@@ -132,7 +132,10 @@ impl Job {
         let whole: f64 = stages.iter().map(|(secs, _)| secs).sum();
         let share = |(secs, name): &(f64, &str)| format!("{name} {:.0} %", 100.0 * secs / whole);
         let stages: Vec<String> = stages.iter().take(2).map(share).collect();
-        self.bar.set_message(format!("{size}{}", stages.join(", ")));
+        let engine = self.session.engine();
+        let step = engine.timeline().clip().and_then(|_| Some((engine.upcoming().1, engine.model().shape()?.steps)));
+        let step = step.map_or_else(String::new, |(step, of)| format!("step {step} of {of}, "));
+        self.bar.set_message(format!("{size}{step}{}", stages.join(", ")));
     }
 
     /// An older video at the place of a new one stays until that is whole.
@@ -228,8 +231,10 @@ impl Maker for Job {
     fn step(&mut self) -> Result<Vec<Shot>, Failure> {
         let frames = self.player.step(&mut self.session)?;
         let engine = self.session.engine();
-        let program = serde_json::to_vec(engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
-        self.programs = Sha256::digest([&self.programs[..], &Sha256::digest(&program)].concat()).into();
+        if self.player.has_called() {
+            let program = serde_json::to_vec(engine.program()).map_err(|error| Failure::Failed(error.to_string()))?;
+            self.programs = Sha256::digest([&self.programs[..], &Sha256::digest(&program)].concat()).into();
+        }
         for warning in engine.warnings() {
             let (key, text) = (key(warning), shortened(&warning.to_string()));
             if !self.warned.contains_key(&key) {

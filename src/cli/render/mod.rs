@@ -61,7 +61,7 @@ pub(super) struct Render {
     /// Begin again, and delete the unfinished render of this file.
     #[arg(long)]
     again: bool,
-    /// Length from one checkpoint to the next, in seconds of video; 0 for none [default: 10 for mini, else 60].
+    /// Length from one checkpoint to the next, in seconds of video; 0 for none [default: 10 for mini, one clip for other models that make clips, else 60].
     #[arg(long, value_name = "SECONDS", value_parser = checkpoint_seconds)]
     checkpoint: Option<f64>,
     /// Number of pictures, 16 per second [default: 80, or the whole take]. output.record may leave some of them out.
@@ -160,10 +160,10 @@ impl Render {
             self.leave_finished(videos, shown);
             return Ok(());
         }
+        let keeper = self.keeper(&engine, settings.clone());
         let session = Session::new(engine, source.patch);
 
         let progress = self.progress.then(|| Progress { pictures: 0, of: source.skipped + wanted });
-        let keeper = self.keeper(&source.model, settings.clone());
         let mut job = Job::new(session, player, patch_sha256, self.quiet, (bar, progress), (interrupt, keeper));
         job.set_replacing(is_replacing);
         if let Some((checkpoint, _)) = &checkpoint {

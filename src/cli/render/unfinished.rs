@@ -16,6 +16,7 @@ use crate::engine::model::FRAME_RATE;
 use crate::output::video::{self, Format, Loop, Position, VideoWriter};
 use crate::provenance::{self, Provenance, patch_sha256, sidecar};
 use crate::wan::error::message;
+use crate::wan::family::Family;
 use crate::wan::stored::Tensors;
 
 impl Render {
@@ -175,8 +176,14 @@ impl Render {
     }
 
     /// The keeper of checkpoints; none for `--checkpoint 0`.
-    pub(super) fn keeper(&self, model: &str, settings: BTreeMap<String, String>) -> Option<Keeper> {
-        let seconds = self.checkpoint.unwrap_or(if model == "mini" { 10.0 } else { 60.0 });
+    pub(super) fn keeper(&self, engine: &Engine, settings: BTreeMap<String, String>) -> Option<Keeper> {
+        let default = match (engine.model().family, engine.timeline().clip()) {
+            (Family::Mini, _) => 10.0,
+            // After each clip, which takes hours.
+            (_, Some(_)) => 1.0 / FRAME_RATE,
+            (_, None) => 60.0,
+        };
+        let seconds = self.checkpoint.unwrap_or(default);
         if seconds == 0.0 || !self.can_resume() {
             return None;
         }

@@ -10,7 +10,7 @@ use super::replay::Replaying;
 use super::twin::{Comparison, Twin};
 use super::{Estimate, Shared, Stage, catch_panic};
 use crate::engine::latency::Touches;
-use crate::engine::model::{FRAME_RATE, LATENT_FRAMES};
+use crate::engine::model::FRAME_RATE;
 use crate::engine::pace::Pace;
 use crate::engine::{Entry, Frame, Journal, Phase, Session, Video, Warning};
 use crate::input::{self, Stamped};
@@ -197,7 +197,7 @@ impl<J: Journal> Conductor<J> {
         let engine = self.session.engine();
         let ((_, steps), of) = (engine.upcoming(), engine.model().shape()?.steps);
         // A decoder that fails now fails again when the clip is shown.
-        let picture = engine.estimated_picture().ok().flatten()?;
+        let picture = catch_panic(|| engine.estimated_picture(), "begin the video again").ok().flatten()?;
         Some(Estimate { steps, of, picture })
     }
 
@@ -221,8 +221,9 @@ impl<J: Journal> Conductor<J> {
             let engine = self.session.engine();
             twin.show(&frames, engine.to_show().is_empty(), (self.session.patch(), engine.plan()));
         }
-        let chunk = self.session.engine().chunk().len();
-        let (secs, pictures) = (self.pace.chunk_secs(chunk), (chunk * LATENT_FRAMES) as f64);
+        let (chunk, timeline) = (self.session.engine().chunk(), self.session.engine().timeline());
+        let pictures: usize = chunk.iter().map(|latent| timeline.pictures(*latent)).sum();
+        let (secs, pictures) = (self.pace.chunk_secs(chunk.len()), pictures as f64);
         // A model slower than the video plays evenly, at its own speed.
         let interval = Duration::from_secs_f64((1.0 / FRAME_RATE).max(secs / pictures));
         let now = Instant::now();
@@ -334,6 +335,7 @@ impl<J: Journal> Conductor<J> {
         let video = self.twin.as_mut().map(|twin| twin.begin(self.session.video()));
         let mut state = self.shared.state();
         state.queue.clear();
+        state.status.estimate = None;
         if let (Some(video), Some(comparison)) = (video, &mut state.comparison) {
             comparison.begin(video);
         }

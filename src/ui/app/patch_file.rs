@@ -102,9 +102,14 @@ impl App {
 
     /// Shows another patch.
     fn replace(&mut self, patch: Patch, path: Option<PathBuf>) {
+        // Chunks, and clips of another length, begin with a video.
+        let begins = patch.engine.length != self.workspace.editor.document.patch.engine.length;
         self.workspace.editor.open(patch, path);
         self.canvas.close_overlays();
         self.canvas.fit();
+        if begins {
+            self.engine.restart();
+        }
     }
 
     /// Saves the patch to its file, or to another one.

@@ -24,7 +24,7 @@ pub fn denoising_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let of_model = workspace.playback.probes.model.map_or(4, |model| model.steps as u64);
     let hint = "Denoising steps of a chunk, from the next chunk on. Without a number of its own, the patch has those of the model.";
     let mut steps = now;
-    setting_ui(ui, ("denoising steps", hint), &mut steps, of_model, whole(DENOISING_STEPS));
+    setting_ui(ui, ("denoising steps", hint), &mut steps, (of_model, true), whole(DENOISING_STEPS));
     if steps != now {
         workspace.editor.document.apply(Step::merging("denoising steps", vec![Edit::SetSteps { steps }]));
     }
@@ -36,8 +36,8 @@ pub fn denoising_ui(ui: &mut Ui, workspace: &mut Workspace) {
 fn clip_ui(ui: &mut Ui, workspace: &mut Workspace) {
     let now = workspace.editor.document.patch.engine.clip();
     let mut clip = now;
-    let hint = "Pictures of a clip, one more than a multiple of four. With a length of its own, the patch makes whole clips on every model; Wan itself makes no other. A change takes effect with Restart.";
-    setting_ui(ui, ("length of clips", hint), &mut clip.length, LENGTH, whole(CLIP_PICTURES));
+    let hint = "Pictures of a clip, one more than a multiple of four. Checked, the patch makes whole clips on every model; unchecked, only Wan itself does. A change takes effect with Restart.";
+    setting_ui(ui, ("length of clips", hint), &mut clip.length, (LENGTH, false), whole(CLIP_PICTURES));
     ui.horizontal(|ui| {
         ui.label(RichText::new("scheduler").size(theme::SMALL));
         let chosen = clip.scheduler.unwrap_or_default();
@@ -49,10 +49,16 @@ fn clip_ui(ui: &mut Ui, workspace: &mut Workspace) {
             }
         });
     });
-    let hint = "Timestep shift of clips: above 1, more steps at high noise. Without a number of its own, the patch has that of the model.";
-    setting_ui(ui, ("timestep shift", hint), &mut clip.shift, SHIFT, SHIFTS.0..=SHIFTS.1);
-    let hint = "Guidance scale of clips: 1 is the prompt alone. A bend of guidance changes it in parts of the picture, and per step.";
-    setting_ui(ui, ("guidance scale", hint), &mut clip.guidance, GUIDANCE, GUIDANCE_SCALES.0..=GUIDANCE_SCALES.1);
+    let hint = "Timestep shift of clips: above 1, more steps at high noise. Unchecked, that of the model: 8 for CausVid, 5 for others.";
+    setting_ui(ui, ("timestep shift", hint), &mut clip.shift, (SHIFT, false), SHIFTS.0..=SHIFTS.1);
+    let hint = "Guidance scale (CFG) of clips: 1 is the prompt alone. Unchecked, that of the model: 5 for Wan, 1 for others. A bend of guidance changes it in parts of the picture, and per step.";
+    setting_ui(
+        ui,
+        ("guidance scale", hint),
+        &mut clip.guidance,
+        (GUIDANCE, false),
+        GUIDANCE_SCALES.0..=GUIDANCE_SCALES.1,
+    );
     if clip != now {
         workspace.editor.document.apply(Step::merging(name_of(now, clip), vec![Edit::SetClip { clip }]));
     }
@@ -72,12 +78,12 @@ fn whole((low, high): (u64, u64)) -> RangeInclusive<u64> {
     low..=high
 }
 
-/// A setting that is the model's, or a number of the patch.
+/// A setting that is the model's, or a number of the patch. It begins with `first`, which is the model's own if that is `shown`.
 fn setting_ui<N: Numeric>(
     ui: &mut Ui,
     (name, hint): (&str, &str),
     setting: &mut Option<N>,
-    first: N,
+    (first, shown): (N, bool),
     range: RangeInclusive<N>,
 ) {
     ui.horizontal(|ui| {
@@ -88,6 +94,7 @@ fn setting_ui<N: Numeric>(
         }
         let mut number = setting.unwrap_or(first);
         let field = DragValue::new(&mut number).range(range).speed(0.1).clamp_existing_to_range(false);
+        let field = if is_own || shown { field } else { field.custom_formatter(|_, _| "model".to_owned()) };
         let field = ui.add_enabled(is_own, field.update_while_editing(false));
         field.widget_info(|| WidgetInfo::labeled(WidgetType::DragValue, is_own, format!("number of {name}")));
         if field.changed() {

@@ -111,7 +111,7 @@ pub fn preview_ui(ui: &mut Ui, preview: &mut Preview, workspace: &mut Workspace,
     if let (Some(estimate), Some(texture)) = (&status.estimate, workspace.playback.images.estimate()) {
         estimate_ui(ui, estimate, texture, rect, below.is_some());
     }
-    if let (Stage::Failed(why), true) = (&status.stage, below.is_some()) {
+    if let (Stage::Failed(why), true) = (&status.stage, below.is_some() || status.estimate.is_some()) {
         let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 32.0), rect.max);
         ui.painter().rect_filled(strip, 0.0, Color32::from_black_alpha(190));
         ui.painter().text(strip.center(), Align2::CENTER_CENTER, why, theme::proportional(theme::BODY), theme::error());

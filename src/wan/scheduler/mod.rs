@@ -159,6 +159,7 @@ mod tests {
             Box::new(FlowMatchEuler::new(steps, shift).expect("a schedule")),
             Box::new(UniPc::new(steps, shift, UniPcSchedule::Original).expect("a schedule")),
             Box::new(UniPc::new(steps, shift, UniPcSchedule::Diffusers).expect("a schedule")),
+            Box::new(DpmPp::new(steps, shift).expect("a schedule")),
         ]
     }
 

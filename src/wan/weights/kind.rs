@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::entry::Entry;
+use super::lora;
 
 /// The kind of a checkpoint, by the names and shapes of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,9 @@ pub enum Kind {
         /// Channels of the latent.
         latent_channels: usize,
     },
-    /// Low-rank changes to another checkpoint.
+    /// Changes to another checkpoint: a LoRA.
     Lora {
-        /// Rank of the first module.
+        /// Rank of the first module; 0 without a low-rank change.
         rank: usize,
         /// Number of changed modules.
         modules: usize,
@@ -67,10 +68,8 @@ impl Kind {
             let is_there = |n: &usize| entries.contains_key(&format!("blocks.{n}.{module}.weight"));
             (0..entries.len()).take_while(is_there).count()
         };
-        let rank = |name: &String| entries.get(name).and_then(|entry| entry.dims.first()).copied();
-        let downs = || entries.keys().filter(|name| name.contains(".lora_A.") || name.contains(".lora_down."));
-        if let Some(first) = downs().next() {
-            Self::Lora { rank: rank(first).unwrap_or(0), modules: downs().count() }
+        if let Some((modules, rank)) = lora::modules(entries) {
+            Self::Lora { rank, modules }
         } else if let (Some(width), Some(inputs)) = (dim("head.modulation", 2), dim("patch_embedding.weight", 1)) {
             let variant = match inputs {
                 _ if entries.contains_key("vace_patch_embedding.weight") => Variant::Vace,

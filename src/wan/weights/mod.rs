@@ -148,8 +148,8 @@ impl Weights {
         Self { store: Arc::new(store), prefix: String::new() }
     }
 
-    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A. The sum is computed in f32 when W is
-    /// asked for.
+    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A, with rows of given lengths (DoRA), and whole differences
+    /// of weights, biases and modulations (`diff`, `diff_b`, `diff_m`). The sum is computed in f32 when W is asked for.
     ///
     /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. A changed
     /// weight is no longer quantised.
@@ -165,8 +165,8 @@ impl Weights {
         let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
             .about(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
         let mut store = Store::clone(base);
-        for (name, delta) in new {
-            store.deltas.entry(name).or_default().push(delta);
+        for (name, deltas) in new {
+            store.deltas.entry(name).or_default().extend(deltas);
         }
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }

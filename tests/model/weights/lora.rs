@@ -67,6 +67,7 @@ fn names_of_the_community() {
         ("blocks.0.self_attn.q", "lora_A.weight", "lora_B.weight"),
         ("base_model.model.model.blocks.0.self_attn.q", "lora_A.default.weight", "lora_B.default.weight"),
         ("diffusion_model.blocks.0.self_attn.q", "lora_down.weight", "lora_up.weight"),
+        ("blocks.0.self_attn.q", "lora.down.weight", "lora.up.weight"),
         ("transformer.blocks.0.attn1.to_q", "lora_A.weight", "lora_B.weight"),
         ("lora_unet_blocks_0_self_attn_q", "lora_down.weight", "lora_up.weight"),
     ] {
@@ -90,6 +91,56 @@ fn alpha_of_the_file_and_of_the_caller() {
     }
     let twice = base().with_lora(&lora, Some(1.0)).unwrap().with_lora(&lora, Some(2.0)).unwrap();
     recordings::assert_close("m", &read(&twice, "m.weight"), &changed(&weight, &down, &up, 1.5), 1e-5);
+}
+
+/// Magnitudes give each row of the changed weight a length, as PEFT merges them.
+#[test]
+fn magnitudes_of_dora() {
+    let (weight, down, up) = (make::noise(&[3, 4]), make::noise(&[2, 4]), make::noise(&[3, 2]));
+    let lengths = [0.5f32, 2.0, 3.0];
+    for (name, shape) in [("dora_scale", vec![3, 1]), ("lora_magnitude_vector", vec![3])] {
+        let magnitude = Tensor::from_vec(lengths.to_vec(), shape, &Device::Cpu).unwrap();
+        let lora = tensors(&[("m.lora_A.weight", &down), ("m.lora_B.weight", &up), (&format!("m.{name}"), &magnitude)]);
+        let merged = read(&tensors(&[("m.weight", &weight)]).with_lora(&lora, Some(1.0)).unwrap(), "m.weight");
+        let plain = rows(&changed(&weight, &down, &up, 0.5));
+        for ((row, plain), length) in rows(&merged).iter().zip(&plain).zip(lengths) {
+            let norm = plain.iter().map(|x| x * x).sum::<f32>().sqrt();
+            assert!(row.iter().zip(plain).all(|(a, b)| (a - b * length / norm).abs() < 1e-5), "{name}: {row:?}");
+        }
+    }
+}
+
+/// Whole differences change weights, biases and modulations, beside low-rank changes of the same module.
+#[test]
+fn differences_of_any_tensor() {
+    let shapes: [(&str, &[usize]); 4] = [
+        ("b.0.ffn.0.weight", &[3, 4]),
+        ("b.0.ffn.0.bias", &[3]),
+        ("b.0.modulation", &[1, 6, 4]),
+        ("b.0.norm3.weight", &[4]),
+    ];
+    let base: Vec<(&str, Tensor)> = shapes.iter().map(|(name, shape)| (*name, make::noise(shape))).collect();
+    let base = tensors(&base.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>());
+    let names = ["b.0.ffn.0.diff", "b.0.ffn.0.diff_b", "b.0.diff_m", "b.0.norm3.diff"];
+    let changes: Vec<(String, Tensor)> = names
+        .iter()
+        .zip(shapes)
+        .map(|(name, (_, shape))| (format!("diffusion_model.{name}"), make::noise(shape)))
+        .collect();
+    let (down, up) = (make::noise(&[2, 4]), make::noise(&[3, 2]));
+    let mut all = changes.clone();
+    all.push(("diffusion_model.b.0.ffn.0.lora_down.weight".to_owned(), down.clone()));
+    all.push(("diffusion_model.b.0.ffn.0.lora_up.weight".to_owned(), up.clone()));
+    for (given, is_low_rank) in [(changes.clone(), false), (all, true)] {
+        let merged = base.clone().with_lora(&weights(given), None).unwrap();
+        for ((name, _), (_, change)) in shapes.iter().zip(&changes) {
+            let mut wanted = read(&base, name);
+            if is_low_rank && *name == "b.0.ffn.0.weight" {
+                wanted = changed(&wanted, &down, &up, 1.0);
+            }
+            recordings::assert_close(name, &read(&merged, name), &(wanted + change).unwrap(), 1e-5);
+        }
+    }
 }
 
 #[test]
@@ -123,7 +174,11 @@ fn what_does_not_fit_is_refused() {
     refused(&[("v.lora_A.weight", &[2, 4]), ("v.lora_B.weight", &[3, 2])], None, &["[3]"]);
     let fits: [(&str, &[usize]); 2] = [("m.lora_A.weight", &[2, 4]), ("m.lora_B.weight", &[3, 2])];
     refused(&fits, Some(f64::NAN), &["alpha is NaN"]);
-    refused(&[fits[0], fits[1], ("m.dora_scale", &[3])], None, &["not low-rank changes: m.dora_scale"]);
+    refused(&[fits[0], fits[1], ("m.dora_scale", &[4])], None, &["m: magnitudes of shape [4]", "3 rows"]);
+    refused(&[fits[0], fits[1], ("m.hada_w1_a", &[3])], None, &["no changes of weights: m.hada_w1_a"]);
+    refused(&[fits[0], fits[1], ("m.diff_b", &[3])], None, &["modules that do not exist: m"]);
+    refused(&[("v.diff", &[4])], None, &["v: a difference of shape [4] does not fit the weight of shape [3]"]);
+    refused(&[("v.dora_scale", &[3]), ("m.diff", &[3, 4])], None, &["one of the two factors is missing"]);
     refused(&[fits[0], fits[1], ("m.alpha", &[2])], None, &["m: alpha"]);
     refused(&[fits[0], fits[1], ("model.m.lora_A.weight", &[2, 4])], None, &["another tensor changes too"]);
 }

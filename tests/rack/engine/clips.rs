@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bendrack::engine::{Engine, Frame, Model, Phase, Session};
+use bendrack::engine::{Engine, Entry, Frame, Model, Phase, Session};
 use bendrack::wan::stored::Tensors;
 use bendrack_nodes::input::Controls;
 use bendrack_nodes::patch::Patch;
@@ -135,11 +135,24 @@ fn clips_are_stored_between_two_of_them() -> Result<()> {
     let wanted = chunks_of(&mut whole, 2)?;
     let mut other = Session::from(engine(&patch));
     other.restore(stored, &mut tensors)?;
-    let seen = |frames: &[Frame]| -> Vec<(u64, Vec<u8>)> {
-        frames.iter().map(|frame| (frame.number, frame.picture.rgb.clone())).collect()
-    };
     assert_eq!(seen(&chunks_of(&mut other, 2)?), seen(&wanted));
+    // A patch that came meanwhile with another length, which waits for the next video.
+    let mut changed = patch.clone();
+    (changed.engine.length, changed.engine.guidance) = (Some(5), Some(3.0));
+    let entry = Entry::Patch { plan: Arc::new(plan(&changed)), patch: Arc::new(changed) };
+    whole.execute(&entry)?;
+    chunks_of(&mut whole, 1)?;
+    let stored = whole.store(&mut tensors)?;
+    let wanted = chunks_of(&mut whole, 1)?;
+    let mut other = Session::from(engine(&patch));
+    other.execute(&entry)?;
+    other.restore(stored, &mut tensors)?;
+    assert_eq!(seen(&chunks_of(&mut other, 1)?), seen(&wanted));
     Ok(())
+}
+
+fn seen(frames: &[Frame]) -> Vec<(u64, Vec<u8>)> {
+    frames.iter().map(|frame| (frame.number, frame.picture.rgb.clone())).collect()
 }
 
 /// The frames of the next clips of a session.

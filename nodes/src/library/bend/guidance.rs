@@ -10,7 +10,7 @@ use crate::program::op::{Form, Noise, Op, Params, lanes_along};
 const OFFSET: Input = Input::number(
     "offset",
     0.0,
-    "Offset of the guidance scale. At a scale of 1 the prompt acts alone. Above it the picture follows the prompt more closely, until it burns out; below 0 it leads away from the prompt.",
+    "Offset of the guidance scale. The sum decides: 1 is the prompt alone, 0 the negative prompt alone. Higher sums follow the prompt more closely and oversaturate; negative ones lead away from it.",
 )
 .soft(-10.0, 10.0)
 .hard(-100.0, 100.0);
@@ -21,7 +21,7 @@ const OP: Op = Op::new("offset", &[OFFSET.neutral_at(0.0)], Form::Tensor(offset)
 pub const NODE: NodeDef = NodeDef {
     name: "bend.guidance",
     title: "Guidance",
-    about: "Offsets the guidance scale of a clip. A target limits it to steps, latent frames or a region. Chunks have no guidance.",
+    about: "Offsets the guidance scale (CFG) of a clip. A target limits it to steps, latent frames or a region. Chunks have no guidance.",
     inputs: &[bend_node::BENDS, bend_node::TARGET, OFFSET, bend_node::AMOUNT],
     outputs: &[bend_node::OUT],
     run: |ctx| bend_node::run(ctx, Site::Guidance, &OP),

@@ -2,16 +2,20 @@
 
 use crate::node::def::{NodeDef, Output};
 
-const STEP: Output =
-    Output::number("step", "Number of the denoising step, from 0. In a cache pass, the number of all steps.");
-const PROGRESS: Output =
-    Output::number("progress", "Progress, 0 at the first denoising step to 1 at the last, and in a cache pass.");
+const STEP: Output = Output::number(
+    "step",
+    "Number of the denoising step, from 0. In the cache pass after a chunk, the number of all steps; in a recache before one, 0.",
+);
+const PROGRESS: Output = Output::number(
+    "progress",
+    "Progress of denoising: 0 at the first step, 1 at the last step and in the cache pass after it.",
+);
 
 /// Gives the denoising step of the model call: a patch then changes from noise to form.
 pub const NODE: NodeDef = NodeDef {
     name: "time.step",
     title: "Step",
-    about: "Gives the denoising step of the model call, so that a patch runs over the steps of a chunk, from noise to form.",
+    about: "Gives the denoising step of the model call, so that knobs move over the steps of a chunk or clip, from noise to form.",
     inputs: &[],
     outputs: &[STEP, PROGRESS],
     run: |ctx| {
