@@ -18,7 +18,7 @@ choices! {
 
 const PASS: Input = Input::choice_of::<PassChoice>(
     "pass",
-    "Pass: both calls of each denoising step, the call that writes the finished chunk to the KV cache, or one call of each step with guidance: that under the prompt, that under the negative prompt. Without this node, all.",
+    "Pass: the denoising steps, or the cache pass that writes the finished chunk to the KV cache. With guidance, a step has a call under the prompt and one under the negative prompt. Without this node, all.",
 );
 const OUT: Output =
     Output::of("target", Kind::Target, "The target, limited to this pass.").passes(&target_node::WITHIN);

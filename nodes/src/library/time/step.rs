@@ -14,8 +14,8 @@ const PROGRESS: Output = Output::number(
 /// Gives the denoising step of the model call: a patch then changes from noise to form.
 pub const NODE: NodeDef = NodeDef {
     name: "time.step",
-    title: "Step",
-    about: "Gives the denoising step of the model call, so that knobs move over the steps of a chunk or clip, from noise to form.",
+    title: "Denoising step",
+    about: "Gives the denoising step of the model call: knobs move over the steps of a chunk or clip.",
     inputs: &[],
     outputs: &[STEP, PROGRESS],
     run: |ctx| {
