@@ -3,6 +3,7 @@
 //! An [`Engine`] makes one model call at a time. It is deterministic: the same plans and controls before the same calls
 //! make the same frames. They are played live ([`EngineHandle`]) or rendered to a file.
 
+mod clips;
 mod denoiser;
 mod failure;
 pub mod frame;
@@ -228,11 +229,6 @@ impl Engine {
         self.denoiser.set_exact(exact);
     }
 
-    /// The pictures of latent frames.
-    pub fn timeline(&self) -> Timeline {
-        Timeline::new(self.denoiser.clip())
-    }
-
     /// Begins the video again from its first frame. Clips of another length, or chunks in place of clips, begin here.
     pub fn restart(&mut self) {
         self.set_clip();
@@ -248,41 +244,6 @@ impl Engine {
         self.probed.restart();
         self.presenter.restart();
         (self.made, self.shown, self.is_begun, self.estimate) = (None, 0, false, None);
-    }
-
-    /// The first picture of the clip under way, as the model estimates it after the latest step; none between clips, and for chunks.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the device fails.
-    pub fn estimated_picture(&self) -> Result<Option<Arc<Picture>>> {
-        match &self.estimate {
-            Some(latents) => self.presenter.still(latents),
-            None => Ok(None),
-        }
-    }
-
-    /// Takes the length of clips from the plan.
-    fn set_clip(&mut self) {
-        let denoising = self.given.or(self.ticker.plan().denoising());
-        let (mut model, size) = (Model { denoising, ..self.model.clone() }, self.size());
-        self.refused = None;
-        if model.clip() == self.denoiser.clip() {
-            return;
-        }
-        match Denoiser::new(&mut model, self.ticker.seed(), size) {
-            Ok(mut denoiser) => {
-                denoiser.set_exact(self.denoiser.is_exact());
-                (self.denoiser, self.model) = (denoiser, model);
-            }
-            Err(error) => {
-                let why = format!("the length of clips stays as it was: {error}; choose another one, and restart");
-                self.refused = Some(Warning::new(why));
-            }
-        }
-        let timeline = self.timeline();
-        self.presenter.set_timeline(timeline);
-        self.ticker.set_timeline(timeline);
     }
 
     /// Shows black where no picture can be made, until there is one. Without it, the last picture of an earlier video would stay.

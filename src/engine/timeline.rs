@@ -33,7 +33,7 @@ impl Timeline {
     /// The index of a latent frame in its clip or video, and the number of pictures before these.
     const fn place(self, latent: usize) -> (usize, usize) {
         match self.clip {
-            Some(clip) if clip > 0 => (latent % clip, latent / clip * count(clip)),
+            Some(clip) if clip > 0 => (latent % clip, (latent / clip).saturating_mul(count(clip))),
             _ => (latent, 0),
         }
     }
@@ -51,20 +51,47 @@ impl Timeline {
     /// The number of latent frames whose pictures include the first `pictures`.
     pub const fn latents(self, pictures: usize) -> usize {
         let (clips, rest) = match self.clip {
-            Some(clip) if clip > 0 => (pictures / count(clip) * clip, pictures % count(clip)),
+            Some(clip) if clip > 0 => ((pictures / count(clip)).saturating_mul(clip), pictures % count(clip)),
             _ => (0, pictures),
         };
-        if rest == 0 { clips } else { clips + 1 + (rest - 1).div_ceil(LATENT_FRAMES) }
+        if rest == 0 { clips } else { clips.saturating_add(1 + (rest - 1).div_ceil(LATENT_FRAMES)) }
     }
 
     /// The number of pictures of all latent frames before this one, and so the number of its first picture.
     pub const fn pictures_before(self, latent: usize) -> usize {
         let (index, before) = self.place(latent);
-        before + count(index)
+        before.saturating_add(count(index))
     }
 }
 
 /// The pictures of the first latent frames of a clip.
 const fn count(latents: usize) -> usize {
-    (LATENT_FRAMES * latents).saturating_sub(LATENT_FRAMES - 1)
+    LATENT_FRAMES.saturating_mul(latents).saturating_sub(LATENT_FRAMES - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The numbers of a file can be any.
+        #[test]
+        fn numbers_of_any_size_have_a_place(clip in any::<Option<usize>>(), latent: usize, pictures: usize) {
+            let timeline = Timeline::new(clip);
+            timeline.pictures_before(latent);
+            timeline.latents(pictures);
+        }
+
+        #[test]
+        fn a_picture_belongs_to_its_latent_frame(clip in prop::option::of(0..30_usize), latent in 0..1000_usize) {
+            let timeline = Timeline::new(clip);
+            let first = timeline.pictures_before(latent);
+            prop_assert_eq!(first + timeline.pictures(latent), timeline.pictures_before(latent + 1));
+            for picture in first..first + timeline.pictures(latent) {
+                prop_assert_eq!(timeline.latents(picture + 1), latent + 1);
+            }
+        }
+    }
 }

@@ -109,7 +109,7 @@ impl Performance {
         }
         let events = self.events.partition_point(|(picture, _)| *picture < end);
         for (picture, event) in self.events.drain(..events) {
-            let frame = timeline.latents(picture as usize + 1).saturating_sub(1) as u64;
+            let frame = timeline.latents((picture as usize).saturating_add(1)).saturating_sub(1) as u64;
             session.execute(&Entry::Event { frame, event })?;
         }
         session.execute(&Entry::Make { frames }).map(drop)
