@@ -13,6 +13,7 @@ use bendrack::wan::clip::Clips;
 use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
+use bendrack::wan::parts::{Choice, Lora, Part};
 use bendrack::wan::rollout::Rollout;
 use bendrack::wan::scheduler::{UniPc, UniPcSchedule};
 use bendrack::wan::streaming::Refresh;
@@ -143,10 +144,12 @@ fn main() -> Result<()> {
     let dtype = options.dtype.unwrap_or(if device.is_cpu() { DType::F32 } else { DType::BF16 });
     let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mini");
     let folder = options.model.as_ref().unwrap_or(&mini);
-    let mut checkpoint = Checkpoint::find_around(folder, options.transformer.as_deref(), options.family)?;
-    if options.lora.is_some() {
-        checkpoint.lora.clone_from(&options.lora);
-    }
+    let choice = Choice {
+        parts: options.transformer.iter().map(|path| (Part::Transformer, path.clone())).collect(),
+        loras: options.lora.as_ref().map(|lora| vec![Lora::new(lora.clone())]),
+        family: options.family,
+    };
+    let mut checkpoint = Checkpoint::find_with(folder, &choice)?;
     let family = checkpoint.family;
     let (width, height) = options.size.unwrap_or(if family == Family::Mini { (128, 128) } else { (832, 480) });
 

@@ -12,6 +12,7 @@ mod files;
 mod format;
 mod interrupt;
 mod maps;
+mod model;
 mod models;
 mod monitor;
 mod nodes;

@@ -8,8 +8,10 @@ use super::{Failure, print, print_json};
 use crate::engine::Model;
 use crate::terminal::in_line;
 use crate::wan::checkpoint::Checkpoint;
+use crate::wan::config::Config;
 use crate::wan::error::message;
 use crate::wan::family::Family;
+use crate::wan::parts::Choice;
 
 /// The variable that names the folder of models.
 const VARIABLE: &str = "BENDRACK_MODELS";
@@ -61,13 +63,28 @@ fn list() -> Vec<(String, std::result::Result<String, String>)> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         models.push((name, about(&path).map_err(|error| message(&error))));
     }
+    models.extend(cached());
     models
+}
+
+/// The Wan models in the cache of the hub's own programs; other models there are passed over.
+fn cached() -> Vec<(String, std::result::Result<String, String>)> {
+    let entries = hub_cache().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut found: Vec<(String, std::result::Result<String, String>)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().strip_prefix("models--")?.replacen("--", "/", 1);
+            Some((name, Ok(about(&entry.path()).ok()?)))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// Description of the model in a folder, without loading it.
 fn about(path: &Path) -> Result<String> {
     let checkpoint = Checkpoint::find(path)?;
     let sizes = checkpoint.sizes()?;
+    let warnings = checkpoint.warnings()?;
     let missing = [
         (checkpoint.text_encoder.is_none(), "a text encoder"),
         (checkpoint.vae.is_none() && checkpoint.taehv.is_none(), "a decoder"),
@@ -79,21 +96,55 @@ fn about(path: &Path) -> Result<String> {
     } else {
         "; makes whole clips. If it is a streaming model, put longlive, self-forcing, causvid or krea into the folder's name"
     };
-    Ok(format!("{}, {} layers of width {}{lacks}{stream}", checkpoint.family, sizes.layers, sizes.dim))
+    let (family, Config { layers, dim, .. }) = (checkpoint.family, sizes);
+    let loras = match checkpoint.loras.len() {
+        0 => String::new(),
+        1 => " and a LoRA".to_owned(),
+        count => format!(" and {count} LoRAs"),
+    };
+    let about = format!("{family}, {layers} layers of width {dim}{loras}{lacks}{stream}");
+    Ok([vec![about], warnings].concat().join("; "))
 }
 
-/// Loads a model by its name or its folder's path.
-pub(super) fn open(name: &str) -> Result<Model> {
+/// Loads a model by its name, or by the path of its folder or file, with some parts chosen.
+pub(super) fn open(name: &str, choice: Choice) -> Result<Model> {
     if name == Family::Mini.name() {
+        if choice != Choice::default() {
+            bail!(
+                "the small model inside the program has no parts to choose; give --part and --lora with another --model"
+            )
+        }
         return Model::mini();
     }
+    let path = Path::new(name);
     let named = folder().map(|folder| folder.join(name)).filter(|path| path.is_dir());
-    if let Some(path) = named.or_else(|| Some(PathBuf::from(name)).filter(|path| path.is_dir())) {
-        return Model::open(&path);
+    let given = || path.exists().then(|| path.to_owned());
+    if let Some(path) = named.or_else(given).or_else(|| in_hub_cache(name)) {
+        let working = Path::new("");
+        let folder = if path.is_dir() { &path } else { path.parent().unwrap_or(working) };
+        let choice = choice.found(&[working, folder])?;
+        return Model::open(&path, &choice);
     }
     let typo = folder().filter(|folder| std::env::var_os(VARIABLE).is_some() && !folder.is_dir());
     let more = typo.map_or_else(String::new, |folder| format!(". {}", absent(&folder)));
-    bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder{more}")
+    bail!("there is no model {name:?}: it is neither a name that `bendrack models` lists nor a folder or file{more}")
+}
+
+/// The folder of a model in the cache of the hub's own programs, by its name there: `owner/name`.
+fn in_hub_cache(name: &str) -> Option<PathBuf> {
+    let (owner, rest) = name.split_once('/')?;
+    let is_word = |word: &str| !word.is_empty() && !word.starts_with('.') && !word.contains(['/', '\\']);
+    if !is_word(owner) || !is_word(rest) {
+        return None;
+    }
+    Some(hub_cache()?.join(format!("models--{owner}--{rest}"))).filter(|path| path.is_dir())
+}
+
+/// The cache of the hub's own programs.
+fn hub_cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || folder("HF_HOME").or_else(|| Some(folder("HOME")?.join(".cache/huggingface")));
+    folder("HF_HUB_CACHE").or_else(|| Some(home()?.join("hub")))
 }
 
 /// The sentence about a folder of models that does not exist.

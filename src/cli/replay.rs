@@ -48,6 +48,7 @@ fn start(text: &str) -> Result<f64, String> {
 pub(super) struct VideoSource {
     pub(super) patch: Arc<Patch>,
     pub(super) plan: Arc<Plan>,
+    /// The name of the model, unless the command line has another.
     pub(super) model: String,
     pub(super) sound: Option<Arc<Sound>>,
     /// The file of the sound.
@@ -97,7 +98,7 @@ impl VideoSource {
         let (replay, header) = (&render.replay, &take.header);
         let found = model.sha256().map_err(|error| Failure::Failed(message(&error)))?;
         let is_same_model = found == header.model_sha256;
-        if !is_same_model && render.model.is_none() && !replay.anyway {
+        if !is_same_model && !render.model.is_given() && !replay.anyway {
             return Err(Failure::Failed(format!(
                 "the take was played on {} with the fingerprint {}, and {} has {}; choose that model with --model, or add --anyway",
                 header.model,
@@ -106,7 +107,7 @@ impl VideoSource {
                 short(&found)
             )));
         }
-        let is_other = !is_same_model && (render.model.is_some() || !replay.anyway)
+        let is_other = !is_same_model && (render.model.is_given() || !replay.anyway)
             || render.size.is_some_and(|size| header.size != <[usize; 2]>::from(size))
             || model.denoising.steps.is_some()
             || render.exact && !header.exact
@@ -167,12 +168,7 @@ impl Replay {
             exact: take.header.exact,
             pictures: Some(pictures),
             take: Some(hex(&Sha256::digest(bytes))),
-            ..VideoSource::new(
-                take.patch.clone(),
-                take.plan.clone(),
-                render.model.clone().unwrap_or_else(|| take.header.model.clone()),
-            )
-            .with(take)
+            ..VideoSource::new(take.patch.clone(), take.plan.clone(), take.header.model.clone()).with(take)
         })
     }
 

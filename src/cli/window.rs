@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::model::ModelFlags;
 use crate::io;
 
 #[derive(clap::Args)]
 pub(super) struct Window {
     /// Patch to open, or a PNG or MP4 with an embedded patch [default: the first bend].
     patch: Option<PathBuf>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = super::size)]
     size: Option<(usize, usize)>,
@@ -53,7 +53,7 @@ mod open {
     use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
     use crate::cli::takes::{TakeFolder, Takes};
-    use crate::cli::{Failure, models, open_patch, sound};
+    use crate::cli::{Failure, open_patch, sound};
     use crate::disk;
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
@@ -99,7 +99,7 @@ mod open {
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
             let load = move || {
-                let model = models::open(&model)?;
+                let model = model.open()?;
                 let size = size.unwrap_or(model.size);
                 let mut engine = Engine::new(model, Arc::new(plan), size)?;
                 engine.set_sound(sound);

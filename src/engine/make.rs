@@ -95,7 +95,8 @@ impl Engine {
                 tokens.dropped
             ))
         });
-        self.warnings.reset(of_bends.chain(too_long).chain(self.refused.clone()));
+        let of_model: Vec<Warning> = self.model.warnings.iter().map(Warning::new).collect();
+        self.warnings.reset(of_model.into_iter().chain(of_bends).chain(too_long).chain(self.refused.clone()));
         self.taps.begin();
         self.probed.begin();
         self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };

@@ -12,6 +12,7 @@ use crate::wan::decode::FrameDecoder;
 pub use crate::wan::decode::LATENT_PIXELS;
 use crate::wan::family::Family;
 use crate::wan::mini;
+use crate::wan::parts::Choice;
 use crate::wan::scheduler::{Sampling, Schedule};
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
@@ -31,6 +32,8 @@ pub struct Model {
     pub decoder: Arc<dyn FrameDecoder>,
     /// The files it was loaded from; none for the small model.
     pub checkpoint: Option<Checkpoint>,
+    /// The problems of its files that do not stop it.
+    pub warnings: Vec<String>,
     /// The settings of denoising; those without a value are the family's.
     pub denoising: Denoising,
     /// The default width and height of a picture.
@@ -75,21 +78,22 @@ impl Model {
             transformer: Arc::new(mini.transformer),
             text: mini.text,
             decoder: mini.decoder,
+            warnings: Vec::new(),
             checkpoint: None,
             denoising: Denoising::default(),
             size: (mini::SIDE, mini::SIDE),
         })
     }
 
-    /// The model in a folder: in bf16 on a GPU, in f32 on the CPU.
+    /// The model in a folder, with some parts chosen: in bf16 on a GPU, in f32 on the CPU.
     ///
     /// # Errors
     ///
     /// Fails if a part of the model is missing, doubled or damaged. The message names the file.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, choice: &Choice) -> Result<Self> {
         let device = device()?;
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
-        let checkpoint = Checkpoint::find(folder)?;
+        let checkpoint = Checkpoint::find_with(folder, choice)?;
         let family = checkpoint.family;
         Ok(Self {
             name: folder.display().to_string(),
@@ -97,6 +101,7 @@ impl Model {
             text: checkpoint.text_encoder(dtype, &device)?,
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
             decoder: checkpoint.decoder(dtype, &device)?,
+            warnings: checkpoint.warnings()?,
             checkpoint: Some(checkpoint),
             denoising: Denoising::default(),
             size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },

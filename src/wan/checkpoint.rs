@@ -1,6 +1,6 @@
 //! A model's files in a folder, found by their contents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,37 +12,41 @@ use super::decode::FrameDecoder;
 use super::error::{About, message};
 use super::family::Family;
 use super::fingerprint::Fingerprint;
+use super::parts::{Choice, Lora, MODEL_FILE, Part};
 use super::taehv::{self, TIME_UPSCALE};
 use super::text::{TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
 use super::vae;
-use super::weights::{Kind, Weights};
+use super::weights::{Kind, Scaling, Weights};
 use crate::files;
 
 /// The depth of folders that are searched for a checkpoint.
 const DEPTH: usize = 3;
-const TOKENIZER: &str = "tokenizer.json";
+/// The names of tokenizers, the best one first.
+const TOKENIZERS: [&str; 4] = ["tokenizer.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model"];
 const TEXT_FILES: &str = "prompts need a UMT5 text encoder and its tokenizer.json in the model's folder (in the Wan repository: \
     models_t5_umt5-xxl-enc-bf16.pth and google/umt5-xxl/tokenizer.json)";
 const CONFIG: &str = "config.json";
+/// PEFT's settings beside a LoRA, whose name then begins with [`ADAPTER`].
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+const ADAPTER: &str = "adapter_model";
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
-const WEIGHTS: [&str; 6] = ["safetensors", "gguf", "pt", "pth", "bin", "ckpt"];
 
 /// The files of a model's parts.
 ///
-/// Every layout of folders works: that of the original repository, of diffusers, of ComfyUI, or any other. The tensors identify
-/// each part, not the names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Every layout of folders works: that of the original repository, of diffusers, of ComfyUI, of the hub's cache, or any other. The
+/// tensors identify each part, not the names.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The diffusion transformer.
     pub transformer: PathBuf,
     /// The transformer's `config.json`, if one lies beside it.
     pub config: Option<PathBuf>,
-    /// A LoRA to be merged into the transformer.
-    pub lora: Option<PathBuf>,
+    /// The LoRAs to be merged into the transformer, in this order.
+    pub loras: Vec<Lora>,
     /// The UMT5 text encoder.
     pub text_encoder: Option<PathBuf>,
-    /// Its `tokenizer.json`.
+    /// Its tokenizer.
     pub tokenizer: Option<PathBuf>,
     /// The Wan VAE.
     pub vae: Option<PathBuf>,
@@ -53,84 +57,112 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Searches a folder and the folders in it. Files that are not part of a model are ignored. The `family` of the transformer's
-    /// `config.json` is the model's family, or else the one that its path names.
+    /// Searches a folder and the folders in it. Files that are not part of a model are ignored. The family is that of the folder's
+    /// `model.json`, or of the transformer's `config.json`, or else the one that its path names.
     ///
     /// # Errors
     ///
-    /// Fails if there is no transformer, or if neither names a family. Fails if there are two files for one part. The
+    /// Fails if there is no transformer, or if nothing names a family. Fails if there are two files for one part. The
     /// message names them.
     pub fn find(folder: &Path) -> Result<Self> {
-        Self::find_around(folder, None, None)
+        Self::find_with(folder, &Choice::default())
     }
 
-    /// [`Self::find`] with a transformer elsewhere, and with a family that its path need not name.
+    /// [`Self::find`] with some parts chosen. A choice goes before the folder's `model.json`, and that before what is found. In place of a
+    /// folder, `path` may be the file of a transformer, with its other parts beside it.
     ///
     /// # Errors
     ///
-    /// Fails as [`Self::find`] does.
-    pub fn find_around(folder: &Path, transformer: Option<&Path>, family: Option<Family>) -> Result<Self> {
-        let mut files = Found::default();
-        files.look(folder, DEPTH)?;
-        let (mut transformers, mut loras, mut encoders, mut vaes, mut taehvs) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut unreadable = String::new();
-        for path in files.weights {
-            let kind = match Weights::open(&path, DType::F32, &Device::Cpu) {
-                Ok(weights) => weights.kind(),
-                Err(error) => {
-                    unreadable = format!("{unreadable}; {}", message(&error));
-                    continue;
-                }
-            };
-            match kind {
-                Kind::Transformer { .. } => transformers.push(path),
-                Kind::Lora { .. } => loras.push(path),
-                Kind::TextEncoder { .. } => encoders.push(path),
-                Kind::Vae { .. } => vaes.push(path),
-                Kind::Taehv { .. } => taehvs.push(path),
-                Kind::Unknown => {}
-            }
-        }
-        let transformers = transformer.map_or(transformers, |chosen| vec![chosen.to_path_buf()]);
-        let Some(transformer) = only("diffusion transformer", transformers)? else {
-            bail!("{}: there is no Wan diffusion transformer in this folder{unreadable}", folder.display())
+    /// Fails as [`Self::find`] does, and if a chosen file is of another kind than its part.
+    pub fn find_with(path: &Path, choice: &Choice) -> Result<Self> {
+        let (folder, depth) = if path.is_file() {
+            (path.parent().unwrap_or(Path::new("")).to_owned(), 1)
+        } else {
+            (snapshot(path), DEPTH)
         };
-        // Shards are opened through their folder.
-        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(folder) };
-        let config = Some(home.join(CONFIG)).filter(|path| path.is_file());
+        let mut choice = choice.clone().or(Choice::of_folder(&folder)?);
+        if path.is_file() {
+            choice.parts.entry(Part::Transformer).or_insert_with(|| path.to_owned());
+        }
+        check_kinds(&choice)?;
+        let mut files = Found::default();
+        files.look(&folder, depth)?;
+        let mut found = files.sorted();
+        for (part, path) in &choice.parts {
+            found.parts.insert(*part, vec![path.clone()]);
+        }
+        // A chosen VAE goes before a TAEHV that is only found.
+        if choice.parts.contains_key(&Part::Vae) && !choice.parts.contains_key(&Part::Taehv) {
+            found.parts.remove(&Part::Taehv);
+        }
+        let Some(transformer) = found.only(Part::Transformer)? else {
+            let nothing = format!("{}: there is no Wan diffusion transformer in this folder", folder.display());
+            match &found.unreadable[..] {
+                [] => bail!("{nothing}"),
+                faults => {
+                    bail!("{}. There is no other Wan diffusion transformer in {}", faults.join("; "), folder.display())
+                }
+            }
+        };
+        let home = if transformer.is_dir() { &transformer } else { transformer.parent().unwrap_or(&folder) };
+        let config = match found.only(Part::Config)? {
+            Some(config) => Some(config),
+            None => Some(home.join(CONFIG)).filter(|path| path.is_file()),
+        };
         let named = || config.as_deref().and_then(family_in).or_else(|| Family::from_path(&transformer));
-        let Some(family) = family.or_else(named) else {
+        let Some(family) = choice.family.or_else(named) else {
             bail!(
-                "{}: neither the path nor {CONFIG} names one of {}; put the name of the model's family into the name of its folder",
+                "{}: neither the path nor {CONFIG} names one of {}; put the name of the model's family into the name of its folder, \
+                 or as \"family\" into a {MODEL_FILE} in it",
                 transformer.display(),
                 Family::names(|_| true)
             )
         };
+        let text_encoder = found.only(Part::TextEncoder)?;
         Ok(Self {
             config,
-            lora: only("LoRA", loras)?,
-            text_encoder: only("text encoder", encoders)?,
-            tokenizer: only(TOKENIZER, files.tokenizers)?,
-            vae: only("VAE", vaes)?,
-            taehv: only("TAEHV", taehvs)?,
+            loras: match choice.loras {
+                Some(loras) => loras,
+                None => found.lora()?.into_iter().map(Lora::new).collect(),
+            },
+            tokenizer: match choice.parts.get(&Part::Tokenizer) {
+                Some(tokenizer) => Some(tokenizer.clone()),
+                None => tokenizer_of(found.tokenizers, text_encoder.as_deref())?,
+            },
+            text_encoder,
+            vae: only(&found.parts, Part::Vae)?,
+            taehv: only(&found.parts, Part::Taehv)?,
             family,
             transformer,
         })
     }
 
-    /// Loads the transformer, with its LoRA merged.
+    /// Loads the transformer, with its LoRAs merged.
     ///
     /// # Errors
     ///
-    /// Fails if a file is damaged or not a Wan transformer, or if the LoRA does not fit.
+    /// Fails if a file is damaged or not a Wan transformer, or if a LoRA does not fit.
     pub fn transformer(&self, dtype: DType, device: &Device) -> Result<Transformer> {
-        let weights = self.open_transformer(dtype, device)?;
-        let weights = match &self.lora {
-            Some(lora) => weights.with_lora(&Weights::open(lora, DType::F32, device)?, None)?,
-            None => weights,
-        };
-        Transformer::load(&weights, self.read_config()?.as_ref())
+        Transformer::load(&self.open_merged(dtype, device)?, self.read_config()?.as_ref())
+    }
+
+    /// The problems of its files that do not stop the model: tensors of LoRAs that are left out.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file is damaged, or if a LoRA does not fit.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        Ok(self.open_merged(DType::F32, &Device::Cpu)?.warnings().to_vec())
+    }
+
+    /// Opens the transformer, with its LoRAs.
+    fn open_merged(&self, dtype: DType, device: &Device) -> Result<Weights> {
+        let mut weights = self.open_transformer(dtype, device)?;
+        for lora in self.loras.iter().filter(|lora| lora.strength != 0.0) {
+            let changes = Weights::open(&lora.file, DType::F32, device)?;
+            weights = weights.with_lora(&changes, scaling(lora)?)?;
+        }
+        Ok(weights)
     }
 
     /// Opens the transformer's file; in a training checkpoint, the section of its family.
@@ -150,7 +182,8 @@ impl Checkpoint {
     ///
     /// Fails if a file cannot be read.
     pub fn broken(&self) -> Result<Option<String>> {
-        let others = [&self.lora, &self.text_encoder, &self.taehv, &self.vae].into_iter().flatten();
+        let others = [&self.text_encoder, &self.taehv, &self.vae].into_iter().flatten();
+        let others = self.loras.iter().map(|lora| &lora.file).chain(others);
         let open = |path: &PathBuf| Weights::open(path, DType::F32, &Device::Cpu);
         for weights in [self.open_transformer(DType::F32, &Device::Cpu)].into_iter().chain(others.map(open)) {
             if let Some(problem) = weights?.broken()? {
@@ -202,10 +235,17 @@ impl Checkpoint {
     pub fn fingerprint(&self) -> Result<Fingerprint> {
         let decoder = self.decoder_file().map(DecoderFile::path);
         let mut fingerprint = Fingerprint::default();
+        fingerprint.add("transformer", &self.transformer)?;
+        if let Some(config) = &self.config {
+            fingerprint.add("config", config)?;
+        }
+        for lora in &self.loras {
+            fingerprint.add("LoRA", &lora.file)?;
+            if *lora != Lora::new(lora.file.clone()) {
+                fingerprint.add_bytes("strength", &lora.strength.to_le_bytes())?;
+            }
+        }
         for (part, path) in [
-            ("transformer", Some(self.transformer.as_path())),
-            ("config", self.config.as_deref()),
-            ("LoRA", self.lora.as_deref()),
             ("text encoder", self.text_encoder.as_deref()),
             ("tokenizer", self.tokenizer.as_deref()),
             ("decoder", decoder),
@@ -266,6 +306,47 @@ impl<'a> DecoderFile<'a> {
     }
 }
 
+/// Refuses chosen files that are of another kind than their part.
+fn check_kinds(choice: &Choice) -> Result<()> {
+    for (part, path) in choice.parts.iter().filter(|(part, _)| part.is_checkpoint()) {
+        let kind = Weights::open(path, DType::F32, &Device::Cpu).about(format_args!("part {part}"))?.kind();
+        if !part.is_of(kind) {
+            bail!("part {part}: {} is {kind}; give the file of another part, or another file", path.display())
+        }
+    }
+    Ok(())
+}
+
+/// The factor of a LoRA, with the settings that PEFT stores beside it.
+fn scaling(lora: &Lora) -> Result<Scaling> {
+    let scaling = Scaling { strength: lora.strength, ..Scaling::default() };
+    let config = lora.file.with_file_name(ADAPTER_CONFIG);
+    let is_adapter = lora.file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ADAPTER));
+    if !is_adapter || !config.is_file() {
+        return Ok(scaling);
+    }
+    files::read(&config)
+        .map_err(candle_core::Error::from)
+        .and_then(|json| scaling.or_of_config(&json))
+        .about(config.display())
+}
+
+/// The folder itself, or the snapshot that it stands for in the hub's cache.
+fn snapshot(folder: &Path) -> PathBuf {
+    let snapshots = folder.join("snapshots");
+    if !snapshots.is_dir() {
+        return folder.to_owned();
+    }
+    let main = std::fs::read_to_string(folder.join("refs/main")).ok();
+    let main = main.map(|hash| snapshots.join(hash.trim())).filter(|path| path.is_dir());
+    let changed = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).ok();
+    let last = || {
+        let entries = std::fs::read_dir(&snapshots).ok()?;
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).max_by_key(changed)
+    };
+    main.or_else(last).unwrap_or_else(|| folder.to_owned())
+}
+
 /// Files that may belong to a model.
 #[derive(Default)]
 struct Found {
@@ -281,30 +362,110 @@ impl Found {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            let extension = path.extension().and_then(|extension| extension.to_str());
+            // Systems and downloaders leave hidden files beside the real ones.
+            if name.starts_with('.') {
+                continue;
+            }
             if path.is_dir() {
-                if depth > 1 && !name.starts_with('.') {
+                if depth > 1 {
                     self.look(&path, depth - 1)?;
                 }
-            } else if name == TOKENIZER {
+            } else if TOKENIZERS.contains(&name.as_str()) {
                 self.tokenizers.push(path);
-            } else if extension.is_some_and(|extension| WEIGHTS.contains(&extension)) {
-                // Shards are one checkpoint, opened through their folder.
-                let shard = name.contains("-of-") && extension == Some("safetensors");
-                self.weights.insert(if shard { folder.to_path_buf() } else { path });
+            } else {
+                self.weights.extend(Weights::head(&path));
             }
         }
         Ok(())
     }
+
+    /// The files by the parts that they can be.
+    fn sorted(self) -> Sorted {
+        let mut sorted = Sorted { tokenizers: self.tokenizers, ..Sorted::default() };
+        for path in self.weights {
+            match Weights::open(&path, DType::F32, &Device::Cpu).map(|weights| weights.kind()) {
+                Ok(Kind::Lora { .. }) => sorted.loras.push(path),
+                Ok(kind) => {
+                    if let Some(part) = Part::ALL.into_iter().find(|part| part.is_of(kind)) {
+                        sorted.parts.entry(part).or_default().push(path);
+                    }
+                }
+                Err(error) => sorted.unreadable.push(message(&error)),
+            }
+        }
+        sorted
+    }
+}
+
+/// Files by their kinds.
+#[derive(Default)]
+struct Sorted {
+    parts: BTreeMap<Part, Vec<PathBuf>>,
+    loras: Vec<PathBuf>,
+    tokenizers: Vec<PathBuf>,
+    /// The faults of those that cannot be read.
+    unreadable: Vec<String>,
+}
+
+impl Sorted {
+    /// The only LoRA, if any.
+    fn lora(&self) -> Result<Option<PathBuf>> {
+        match &self.loras[..] {
+            [] => Ok(None),
+            [lora] => Ok(Some(lora.clone())),
+            loras => bail!(
+                "there is more than one LoRA: {}; name those to use with --lora FILE:STRENGTH, or as \"loras\" in a {MODEL_FILE} in the folder",
+                listed(loras)
+            ),
+        }
+    }
+
+    /// The only file for a part, if any.
+    fn only(&self, part: Part) -> Result<Option<PathBuf>> {
+        only(&self.parts, part)
+    }
 }
 
 /// The only file for a part of a model, if any.
-fn only(part: &str, mut paths: Vec<PathBuf>) -> Result<Option<PathBuf>> {
-    if paths.len() > 1 {
-        let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-        bail!("there is more than one {part}: {}; keep one of them in the folder", names.join(", "))
+fn only(parts: &BTreeMap<Part, Vec<PathBuf>>, part: Part) -> Result<Option<PathBuf>> {
+    match parts.get(&part).map_or(&[][..], Vec::as_slice) {
+        [] => Ok(None),
+        [path] => Ok(Some(path.clone())),
+        paths => bail!(
+            "there is more than one {}: {}; choose one with --part {part}=FILE, or under \"parts\" in a {MODEL_FILE} in the folder",
+            part.name().replace('_', " "),
+            listed(paths)
+        ),
     }
-    Ok(paths.pop())
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The tokenizer of the text encoder. Of several, those in the better format count, then those whose path names UMT5, then those beside the
+/// text encoder. Equal files count as one.
+fn tokenizer_of(mut paths: Vec<PathBuf>, encoder: Option<&Path>) -> Result<Option<PathBuf>> {
+    let format = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        TOKENIZERS.iter().position(|known| name == *known).unwrap_or(TOKENIZERS.len())
+    };
+    if let Some(best) = paths.iter().map(format).min() {
+        paths.retain(|path| format(path) == best);
+    }
+    let is_umt5 = |path: &PathBuf| path.to_string_lossy().to_lowercase().contains("umt5");
+    let is_beside = |path: &PathBuf| encoder.and_then(Path::parent).is_some_and(|folder| path.starts_with(folder));
+    for is_better in [&is_umt5 as &dyn Fn(&PathBuf) -> bool, &is_beside] {
+        if paths.iter().any(is_better) {
+            paths.retain(is_better);
+        }
+    }
+    let mut contents = paths.iter().map(|path| files::read(path).ok());
+    let first = contents.next();
+    if contents.all(|other| Some(other) == first) {
+        paths.truncate(1);
+    }
+    only(&BTreeMap::from([(Part::Tokenizer, paths)]), Part::Tokenizer)
 }
 
 /// The family that a configuration names. A damaged one names none; [`Checkpoint::transformer`] reports its fault.

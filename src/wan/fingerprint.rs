@@ -1,7 +1,8 @@
 //! The fingerprint of a model's weights, computed without reading all of them.
 //!
-//! The fingerprint is the SHA-256 of its parts, one after the other. Their order: transformer, config, LoRA, text
-//! encoder, tokenizer, decoder. Missing parts are left out. Of each part it takes
+//! The fingerprint is the SHA-256 of its parts, one after the other. Their order: transformer, config, LoRAs, text
+//! encoder, tokenizer, decoder. Missing parts are left out. A strength of a LoRA other than 1 follows it, as a part `strength` of eight
+//! bytes. Of each part it takes
 //!
 //! 1. its name, such as `text encoder`, and a byte 0;
 //! 2. the length of each of its files in bytes, as eight bytes, the lowest first;
@@ -16,12 +17,13 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use super::error::About;
+use super::weights::Weights;
 use crate::hex::hex;
 
 /// The most bytes of a file that is read as a whole.
@@ -42,7 +44,12 @@ impl Fingerprint {
     /// Fails if a file cannot be read; the message names it.
     pub fn add(&mut self, part: &str, path: &Path) -> Result<()> {
         let add = || -> Result<_> {
-            let files = if path.is_dir() { shards(path)? } else { vec![path.to_owned()] };
+            // Not every part is a checkpoint.
+            let files = if path.is_dir() || Weights::head(path).is_some() {
+                Weights::files(path)?
+            } else {
+                vec![path.to_owned()]
+            };
             Ok(files.into_iter().map(File::open).collect::<std::io::Result<Vec<_>>>()?)
         };
         let mut files = add().about(path.display())?;
@@ -86,19 +93,6 @@ impl Fingerprint {
         }
         Ok(())
     }
-}
-
-/// The shards of a checkpoint in a folder, by their names.
-fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut shards: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "safetensors") {
-            shards.push(path);
-        }
-    }
-    shards.sort();
-    Ok(shards)
 }
 
 #[cfg(test)]

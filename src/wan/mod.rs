@@ -27,6 +27,7 @@ pub mod kv_cache;
 pub mod layer;
 pub mod mini;
 pub mod noise;
+pub mod parts;
 pub mod rollout;
 pub mod rope;
 pub mod stored;

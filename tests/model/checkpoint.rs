@@ -10,6 +10,7 @@ use bendrack::wan::decode::DecoderStream;
 use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::linear::Linear;
+use bendrack::wan::parts::Choice;
 use bendrack::wan::transformer::Transformer;
 use bendrack::wan::weights::Weights;
 use bendrack_nodes::LIBRARY;
@@ -19,6 +20,7 @@ use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Module, Result, Tensor};
 use serde_json::json;
 
+use crate::forms::transformer;
 use crate::recordings;
 
 /// Copies recorded files into a folder laid out as people lay them out.
@@ -87,7 +89,11 @@ fn what_is_missing_is_named() -> Result<()> {
     let nothing = folder(&[VAE]);
     fs::write(nothing.path().join("model.pt"), b"PK\x03\x04 cut off")?;
     let error = Checkpoint::find(nothing.path()).expect_err("no transformer").to_string();
-    assert!(error.contains("no Wan diffusion transformer") && error.contains("model.pt"), "{error}");
+    let fault = error.split_once(". ").map_or("", |(fault, _)| fault);
+    assert!(fault.contains("model.pt: the archive") && error.contains("no other Wan diffusion transformer"), "{error}");
+    fs::remove_file(nothing.path().join("model.pt"))?;
+    let error = Checkpoint::find(nothing.path()).expect_err("no transformer").to_string();
+    assert!(error.contains("there is no Wan diffusion transformer in this folder"), "{error}");
 
     let twice = folder(&[TRANSFORMER, ("causal/weights.safetensors", "other/model.safetensors")]);
     let error = Checkpoint::find(twice.path()).expect_err("two transformers").to_string();
@@ -104,7 +110,10 @@ fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> 
         error.contains("base/model.safetensors") && error.contains("longlive") && error.contains("name"),
         "{error}"
     );
-    assert_eq!(Checkpoint::find_around(unnamed.path(), None, Some(Family::Krea))?.family, Family::Krea);
+    assert_eq!(
+        Checkpoint::find_with(unnamed.path(), &Choice { family: Some(Family::Krea), ..Choice::default() })?.family,
+        Family::Krea
+    );
     let wan = folder(&[(TRANSFORMER.0, "Wan2.1-T2V-1.3B/model.safetensors")]);
     assert_eq!(Checkpoint::find(wan.path())?.family, Family::Wan);
     // A configuration names the family; what is no name leaves it to the path.
@@ -117,11 +126,8 @@ fn a_folder_whose_name_has_no_family_is_refused_unless_the_family_is_given() -> 
     Ok(())
 }
 
-/// A folder of Wan itself plays a patch as any model does: a clip of 81 pictures in 50 steps with guidance.
-#[test]
-fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("Wan2.1-T2V-1.3B");
+/// Writes the recorded parts into a folder, as a model that plays.
+fn complete(root: &Path) -> Result<()> {
     for (from, to) in [
         (TRANSFORMER.0, "diffusion_pytorch_model.safetensors"),
         (CONFIG.0, "config.json"),
@@ -133,9 +139,16 @@ fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
     }
     let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures_made/tokenizer.json");
     fs::copy(tokenizer, root.join("text_encoder/tokenizer.json"))?;
-    widen_vocabulary(&root.join("text_encoder/model.safetensors"), 64)?;
+    widen_vocabulary(&root.join("text_encoder/model.safetensors"), 64)
+}
 
-    let model = Model::open(&root)?;
+/// A folder of Wan itself plays a patch as any model does: a clip of 81 pictures in 50 steps with guidance.
+#[test]
+fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("Wan2.1-T2V-1.3B");
+    complete(&root)?;
+    let model = Model::open(&root, &Choice::default())?;
     assert_eq!((model.family, model.clip()), (Family::Wan, Some(21)));
     let patch = Patch::from_json(include_str!("../../patches/first_bend.json")).expect("a patch");
     let plan = Arc::new(Plan::compile(&patch, LIBRARY).0.expect("a plan"));
@@ -153,48 +166,11 @@ fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
     Ok(())
 }
 
-/// Random weights of a transformer in original names; matrices are multiples of 256 wide, as block formats need.
-fn tensors(dim: usize, ffn: usize, layers: usize) -> Result<Vec<(String, Tensor)>> {
-    let mut tensors = Vec::new();
-    let mut add = |name: String, shape: &[usize], scale: f64| -> Result<()> {
-        tensors.push((name, Tensor::randn(0f32, scale as f32, shape, &Device::Cpu)?));
-        Ok(())
-    };
-    let mut linears = vec![
-        ("time_embedding.0".to_owned(), 256, dim),
-        ("time_embedding.2".to_owned(), dim, dim),
-        ("time_projection.1".to_owned(), dim, 6 * dim),
-        ("text_embedding.0".to_owned(), 256, dim),
-        ("text_embedding.2".to_owned(), dim, dim),
-        ("head.head".to_owned(), dim, 64),
-    ];
-    add("patch_embedding.weight".to_owned(), &[dim, 16, 1, 2, 2], 0.1)?;
-    add("patch_embedding.bias".to_owned(), &[dim], 0.1)?;
-    add("head.modulation".to_owned(), &[1, 2, dim], 0.1)?;
-    for i in 0..layers {
-        add(format!("blocks.{i}.modulation"), &[1, 6, dim], 0.3)?;
-        add(format!("blocks.{i}.norm3.weight"), &[dim], 1.0)?;
-        add(format!("blocks.{i}.norm3.bias"), &[dim], 0.1)?;
-        linears.push((format!("blocks.{i}.ffn.0"), dim, ffn));
-        linears.push((format!("blocks.{i}.ffn.2"), ffn, dim));
-        for attention in ["self_attn", "cross_attn"] {
-            add(format!("blocks.{i}.{attention}.norm_q.weight"), &[dim], 1.0)?;
-            add(format!("blocks.{i}.{attention}.norm_k.weight"), &[dim], 1.0)?;
-            linears.extend(["q", "k", "v", "o"].map(|name| (format!("blocks.{i}.{attention}.{name}"), dim, dim)));
-        }
-    }
-    for (name, inner, out) in linears {
-        add(format!("{name}.weight"), &[out, inner], 1.0 / (inner as f64).sqrt())?;
-        add(format!("{name}.bias"), &[out], 0.1)?;
-    }
-    Ok(tensors)
-}
-
 #[test]
 fn a_quantised_transformer_stays_close_to_its_own_weights_unpacked() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let config = json!({ "num_heads": 4, "text_len": 8 });
-    let tensors = tensors(256, 512, 2)?;
+    let tensors = transformer(256, 512, 2)?;
     let latents = Tensor::randn(0f32, 1.0, (1, 16, 2, 4, 6), &Device::Cpu)?;
     let text = Tensor::randn(0f32, 1.0, (1, 5, 256), &Device::Cpu)?;
     let timesteps = Tensor::full(700f32, (1, 1), &Device::Cpu)?;
@@ -246,7 +222,7 @@ fn a_wrong_file_is_named_by_its_kind() {
 
 #[test]
 fn a_linear_layer_takes_any_rank() -> Result<()> {
-    let tensors = tensors(256, 512, 1)?;
+    let tensors = transformer(256, 512, 1)?;
     let weights = Weights::from_tensors(tensors, DType::F32, &Device::Cpu);
     let linear = Arc::new(Linear::load(&weights, "blocks.0.ffn.0", 256, 512)?);
     for shape in [&[3, 256][..], &[2, 3, 256], &[1, 2, 3, 256]] {
@@ -279,5 +255,64 @@ fn errors_are_sentences_under_rust_backtrace() -> Result<()> {
             "{args:?}: {text}"
         );
     }
+    Ok(())
+}
+
+/// The flags for parts and LoRAs, in a program of its own: what is rendered, and what is printed.
+#[test]
+fn flags_choose_parts_and_loras() -> Result<()> {
+    let models = tempfile::tempdir().expect("a folder");
+    let root = models.path().join("self-forcing-toy");
+    complete(&root)?;
+    let lora = models.path().join("lora.safetensors");
+    let mut tensors =
+        candle_core::safetensors::load(recordings::checked_in().join("lora/lora.safetensors"), &Device::Cpu)?;
+    for (end, shape) in [("A", (4, 8)), ("B", (8, 4))] {
+        let name = format!("base_model.model.blocks.0.cross_attn.k_img.lora_{end}.weight");
+        tensors.insert(name, Tensor::ones(shape, DType::F32, &Device::Cpu)?);
+    }
+    candle_core::safetensors::save(&tensors, &lora)?;
+    fs::copy(root.join("taew2_1.safetensors"), models.path().join("other_taehv.safetensors"))?;
+    let run = |name: &str, args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        command.current_dir(models.path()).env("BENDRACK_MODELS", models.path()).env("HF_HUB_CACHE", models.path());
+        let patch = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches/first_bend.json");
+        command.arg("render").arg(patch).args(["-o", name, "--frames", "1", "--size", "32x32"]).args(args);
+        let output = command.output().expect("the program");
+        let picture = fs::read(models.path().join(name.replace(".png", "00000.png"))).ok();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), picture)
+    };
+    let toy = ["--model", "self-forcing-toy"];
+    let (code, text, plain) = run("plain.png", &toy);
+    assert_eq!((code, plain.is_some()), (Some(0), true), "{text}");
+    let with = |more: &[&'static str]| [&toy[..], more].concat();
+    let (code, text, changed) = run("lora.png", &with(&["--lora", "lora.safetensors:2"]));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("lora.safetensors") && text.contains("k_img") && text.contains("the rest is applied"),
+        "{text}"
+    );
+    assert_ne!(changed, plain, "the LoRA changes the picture");
+    let (code, text, none) =
+        run("none.png", &with(&["--lora", "lora.safetensors:0", "--part", "taehv=other_taehv.safetensors"]));
+    assert_eq!((code, none), (Some(0), plain), "{text}");
+
+    for (args, fault) in [
+        (with(&["--lora", "gone.safetensors:0.5"]), "LoRA: there is no file gone.safetensors"),
+        (with(&["--lora", "lora.safetensors:nan"]), "finite"),
+        (with(&["--part", "unet=lora.safetensors"]), "there is no part \"unet\"; choose from transformer"),
+        (with(&["--part", "vae=lora.safetensors"]), "is a LoRA"),
+        (with(&["--part", "vae"]), "PART=FILE"),
+        (vec!["--lora", "lora.safetensors"], "the small model inside the program has no parts to choose"),
+        (vec!["--model", "someone/self-forcing"], "someone/self-forcing"),
+    ] {
+        let (code, text, _) = run("refused.png", &args);
+        assert!(code != Some(0) && text.contains(fault), "{args:?}: {text}");
+    }
+    let hub = models.path().join("models--someone--self-forcing/snapshots");
+    fs::create_dir_all(&hub)?;
+    fs::rename(&root, hub.join("4ae1"))?;
+    let (code, text, _) = run("hub.png", &["--model", "someone/self-forcing"]);
+    assert_eq!(code, Some(0), "{text}");
     Ok(())
 }

@@ -6,6 +6,7 @@ mod bend;
 mod checkpoint;
 mod custom_node;
 mod figures;
+mod forms;
 mod help;
 mod hooks;
 mod kernels;

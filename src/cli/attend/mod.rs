@@ -16,7 +16,8 @@ use serde_json::{Value as Json, json};
 
 use super::files::Files;
 use super::interrupt::Interrupt;
-use super::{Failure, models, read_patch, size};
+use super::model::ModelFlags;
+use super::{Failure, read_patch, size};
 use crate::disk;
 use crate::engine::model::{FRAME_RATE, TOKEN_PIXELS};
 use crate::engine::{Engine, ModelShape, Taps};
@@ -96,9 +97,8 @@ pub(super) struct Attend {
     /// Seed, instead of the patch's own.
     #[arg(long)]
     seed: Option<u64>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Denoising steps of a chunk, instead of those of the patch or of the model.
     #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
@@ -214,7 +214,7 @@ impl Attend {
         let path = self.patch.as_deref().unwrap_or(Path::new("--prompt"));
         let plan = Arc::new(super::render::compile(patch, path, self.quiet)?);
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
-        let mut model = models::open(&self.model).map_err(failed)?;
+        let mut model = self.model.open().map_err(failed)?;
         model.denoising.steps = self.steps.map(|steps| steps as usize);
         let size = self.size.unwrap_or(model.size);
         let mut engine = Engine::new(model, plan, size).map_err(failed)?;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::cli::{Failure, bar, models, print, print_json, size};
+use crate::cli::model::ModelFlags;
+use crate::cli::{Failure, bar, print, print_json, size};
 use crate::quality::latency::{Latencies, Touch, measure};
 use crate::wan::error::message;
 
@@ -19,9 +20,8 @@ pub(super) struct Latency {
     /// Limit of makes per chunk to measure [default: 1, 2, 3, and as many as time allows].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
     makes: Option<u64>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
@@ -35,7 +35,7 @@ impl Latency {
         let failed = |error: candle_core::Error| Failure::Failed(message(&error));
         let size = match self.size {
             Some(size) => size,
-            None => models::open(&self.model).map_err(failed)?.size,
+            None => self.model.open().map_err(failed)?.size,
         };
         let limits = match self.makes {
             Some(makes) => vec![Some(makes as usize)],
@@ -43,8 +43,8 @@ impl Latency {
         };
         let touches = self.touches as usize;
         let bar = bar(touches * limits.len(), "touches");
-        let name = self.model.clone();
-        let measured = measure(move || models::open(&name), size, self.touch, touches, &limits, || bar.inc(1));
+        let flags = self.model.clone();
+        let measured = measure(move || flags.open(), size, self.touch, touches, &limits, || bar.inc(1));
         bar.finish_and_clear();
         let measured = measured.map_err(failed)?;
         if self.json { print_json(&format!("{:#}\n", json(&measured))) } else { print(&table(&measured)) }

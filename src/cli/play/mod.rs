@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use super::device_outputs::DeviceOutputs;
 use super::files::{Content, Files};
 use super::interrupt::Interrupt;
+use super::model::ModelFlags;
 use super::render::compile;
-use super::{Failure, models, read_patch, size, sound};
+use super::{Failure, read_patch, size, sound};
 use crate::engine::{Engine, EngineHandle, Frame, Session};
 use crate::io::audio::AudioSource;
 use crate::io::{self as devices, Devices, Request};
@@ -31,9 +32,8 @@ const LONGEST_CALL: Duration = Duration::from_secs(10);
 pub(super) struct Play {
     /// Patch file, or a PNG or MP4 with an embedded patch.
     patch: PathBuf,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Width and height of the model's picture, multiples of 16 [default: 128x128 for mini, else 832x480].
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
@@ -74,7 +74,7 @@ impl Play {
         let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
         let (mut knobs, wanted) = (Knobs::new(patch.clone()), patch.devices.clone());
         let load = move || {
-            let model = models::open(&model)?;
+            let model = model.open()?;
             let size = size.unwrap_or(model.size);
             let mut engine = Engine::new(model, plan, size)?;
             engine.set_sound(sound);

@@ -20,9 +20,10 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Content, Files, check_replaced};
 use super::interrupt::Interrupt;
+use super::model::ModelFlags;
 use super::record::{Reached, Recording, write_sidecar};
 use super::replay::{Replay, VideoSource};
-use super::{Failure, models, read_patch, size, sound};
+use super::{Failure, read_patch, size, sound};
 use crate::engine::model::FRAME_RATE;
 use crate::engine::{Engine, Session};
 use crate::files;
@@ -33,6 +34,7 @@ use crate::provenance::{self, Provenance};
 use crate::sound::{Channels, Sound};
 use crate::terminal;
 use crate::wan::error::message;
+use crate::wan::family::Family;
 use changes::setting;
 pub(super) use job::Progress;
 use job::{Job, write_report};
@@ -76,9 +78,8 @@ pub(super) struct Render {
     /// Seed of the video and of all random nodes, instead of the patch's own.
     #[arg(long)]
     seed: Option<u64>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder [default: mini, or that of the take].
-    #[arg(long)]
-    pub(super) model: Option<String>,
+    #[command(flatten)]
+    pub(super) model: ModelFlags,
     /// Denoising steps of a chunk, instead of those of the patch or of the model.
     #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
@@ -138,7 +139,7 @@ impl Render {
         let mut videos = if checkpoint.is_none() { self.new_videos(lengths)? } else { Vec::new() };
         let bar = self.bar(wanted);
         let start = Instant::now();
-        let mut model = models::open(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
+        let mut model = self.model.open_or(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
         model.denoising.steps = self.steps.map(|steps| steps as usize);
         let player = source.player(&model, &self)?;
         let size = self.size.or(source.size).unwrap_or(model.size);
@@ -404,7 +405,7 @@ impl Render {
     fn compiled(&self, path: &Path) -> Result<VideoSource, Failure> {
         let patch = self.changed(read_patch(path)?)?;
         let plan = Arc::new(compile(&patch, path, self.quiet)?);
-        let model = self.model.clone().unwrap_or_else(|| "mini".to_owned());
+        let model = Family::Mini.name().to_owned();
         let mut source = VideoSource::new(Arc::new(patch), plan, model);
         (source.sound, source.sound_path) = (self.sound()?, self.sound_path());
         Ok(source)

@@ -11,7 +11,8 @@ use indicatif::{HumanDuration, ProgressDrawTarget};
 
 use super::files::{Content, Files, check_replaced};
 use super::interrupt::Interrupt;
-use super::{Failure, bar, models, print, size};
+use super::model::ModelFlags;
+use super::{Failure, bar, print, size};
 use crate::disk;
 use crate::files::is_same;
 use crate::study::measure::Measure;
@@ -65,9 +66,8 @@ struct Play {
     /// Number of runs at a time [default: one for each core, as far as memory allows].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     workers: Option<u64>,
-    /// Model: mini, a name from `bendrack models`, or the path of a folder.
-    #[arg(long, default_value = "mini")]
-    model: String,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Denoising steps of a chunk, instead of those of the patch or of the model.
     #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
@@ -126,9 +126,8 @@ struct Jobs {
     /// Memory of a task, such as 8G.
     #[arg(long, value_parser = memory)]
     memory: Option<String>,
-    /// Model of the sweep: mini, a name, or the path of a folder.
-    #[arg(long)]
-    model: Option<String>,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Denoising steps of the sweep.
     #[arg(long, value_parser = clap::value_parser!(u64).range(DENOISING_STEPS.0..=DENOISING_STEPS.1))]
     steps: Option<u64>,
@@ -164,7 +163,7 @@ impl Play {
         let interrupt = Interrupt::watch()?;
         let study = Study::load(path).map_err(failed)?;
         let model_failed = |error: candle_core::Error| Failure::Failed(message(&error));
-        let mut model = models::open(&self.model).map_err(model_failed)?;
+        let mut model = self.model.open().map_err(model_failed)?;
         model.denoising.steps = self.steps.map(|steps| steps as usize);
         let conditions = Conditions {
             model: model.short_name(),
@@ -338,12 +337,11 @@ impl Jobs {
             return Err(Failure::Usage(why.to_owned()));
         }
         let flags = [
-            ("--model", self.model.clone()),
             ("--steps", self.steps.map(|steps| steps.to_string())),
             ("--size", self.size.map(|(width, height)| format!("{width}x{height}"))),
         ];
         let given = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?]));
-        let arguments: Vec<String> = given.flatten().collect();
+        let arguments: Vec<String> = self.model.arguments().into_iter().chain(given.flatten()).collect();
         let job = Job {
             name: &name,
             study: &self.study,

@@ -12,6 +12,8 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Tokenizer};
 
+use crate::wan::weights::{Piece, Vocabulary};
+
 /// The kinds of pieces that are treated apart.
 const UNKNOWN: u64 = 2;
 const CONTROL: u64 = 3;
@@ -19,12 +21,6 @@ const BYTE: u64 = 6;
 
 /// The only kind of model UMT5 comes as.
 const UNIGRAM: u64 = 1;
-
-struct Piece {
-    text: String,
-    score: f32,
-    kind: u64,
-}
 
 /// The tokenizer that a SentencePiece model describes, with `</s>` at the end of every prompt.
 pub(super) fn tokenizer(model: &[u8]) -> Result<Tokenizer> {
@@ -52,7 +48,12 @@ pub(super) fn tokenizer(model: &[u8]) -> Result<Tokenizer> {
     if kind != UNIGRAM {
         bail!("a SentencePiece model of kind {kind}, expected {UNIGRAM}, unigram")
     }
-    assemble(&pieces, &charsmap).map_err(candle_core::Error::wrap)
+    of_vocabulary(&Vocabulary { pieces, charsmap })
+}
+
+/// The tokenizer of a vocabulary of a unigram model.
+pub(super) fn of_vocabulary(vocabulary: &Vocabulary) -> Result<Tokenizer> {
+    assemble(&vocabulary.pieces, &vocabulary.charsmap).map_err(candle_core::Error::wrap)
 }
 
 fn assemble(pieces: &[Piece], charsmap: &[u8]) -> tokenizers::Result<Tokenizer> {

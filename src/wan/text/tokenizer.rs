@@ -18,20 +18,22 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json`; UMT5's comes with Wan in `google/umt5-xxl`.
+    /// Reads a `tokenizer.json`, or a SentencePiece model such as `spiece.model`. UMT5's come with Wan in `google/umt5-xxl`.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be read or is not a tokenizer; the message names it.
     pub fn open(path: &Path) -> Result<Self> {
-        let json = files::read(path).map_err(|e| {
+        let file = files::read(path).map_err(|e| {
             candle_core::Error::Msg(format!(
                 "{}: {e}. The tokenizer of the text encoder belongs there: tokenizer.json, in the folder google/umt5-xxl \
                  of a Wan 2.1 download",
                 path.display()
             ))
         })?;
-        Self::from_json(&json).about(path.display())
+        let is_json = file.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        let read = if is_json { Self::from_json(&file) } else { Self::from_sentence_piece(&file) };
+        read.about(path.display())
     }
 
     /// Reads the text of a `tokenizer.json`.
@@ -58,7 +60,10 @@ impl Tokenizer {
     ///
     /// Fails if the tensor is not a tokenizer.
     pub fn from_weights(weights: &Weights) -> Result<Option<Self>> {
-        let Some(dims) = weights.dims(TOKENIZER) else { return Ok(None) };
+        let Some(dims) = weights.dims(TOKENIZER) else {
+            let Some(vocabulary) = weights.vocabulary()? else { return Ok(None) };
+            return Self::guarded(|| sentence_piece::of_vocabulary(&vocabulary).map_err(|e| e.to_string())).map(Some);
+        };
         // Bytes are small enough to have come through any dtype unharmed.
         let model = weights.get(TOKENIZER, dims)?.flatten_all()?.to_dtype(DType::U8)?.to_vec1::<u8>()?;
         Self::from_sentence_piece(&model).map(Some)

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::bytes::Bytes;
 use super::encoding::Encoding;
+use super::scales::Scales;
 use super::view::{elements, gather, is_row_major, view_bytes};
 
 /// A stored tensor: its shape is known, its numbers are read when it is asked for.
@@ -15,8 +16,8 @@ use super::view::{elements, gather, is_row_major, view_bytes};
 pub(super) struct Entry {
     pub(super) dims: Vec<usize>,
     data: Data,
-    /// The factor of the stored numbers (fp8 checkpoints).
-    pub(super) scale: Option<f32>,
+    /// The factors of the stored numbers (8-bit checkpoints).
+    pub(super) scales: Option<Arc<Scales>>,
 }
 
 #[derive(Clone)]
@@ -36,7 +37,7 @@ enum Data {
 
 impl Entry {
     pub(super) fn held(tensor: Tensor) -> Self {
-        Self { dims: tensor.dims().to_vec(), data: Data::Held(tensor), scale: None }
+        Self { dims: tensor.dims().to_vec(), data: Data::Held(tensor), scales: None }
     }
 
     /// A tensor whose numbers lie in `bytes` in row-major order; refused if its shape does not fit the bytes.
@@ -45,7 +46,7 @@ impl Entry {
         if !matches!(encoding, Encoding::Unreadable(_)) && encoding.size_in_bytes(elements) != Some(bytes.len()) {
             bail!("the shape {dims:?} does not fit its {} bytes", bytes.len())
         }
-        Ok(Self { dims, data: Data::Stored { bytes, encoding }, scale: None })
+        Ok(Self { dims, data: Data::Stored { bytes, encoding }, scales: None })
     }
 
     /// A view into `storage`, from element `offset` on; refused if it reaches outside or repeats elements.
@@ -67,7 +68,14 @@ impl Entry {
         if is_row_major(&dims, strides) || matches!(encoding, Encoding::Unreadable(_)) {
             return Self::stored(dims, bytes, encoding);
         }
-        Ok(Self { dims, data: Data::Strided { bytes, encoding, strides: strides.to_vec() }, scale: None })
+        Ok(Self { dims, data: Data::Strided { bytes, encoding, strides: strides.to_vec() }, scales: None })
+    }
+
+    /// Takes a shape of as many numbers; a tensor whose numbers are out of order keeps its own.
+    pub(super) fn reshape(&mut self, dims: Vec<usize>) {
+        if matches!(self.data, Data::Stored { .. }) && elements(&dims) == elements(&self.dims) {
+            self.dims = dims;
+        }
     }
 
     /// The stored bytes, if they lie in a file.
@@ -95,23 +103,25 @@ impl Entry {
         let dims = self.dims.as_slice();
         match encoding {
             Encoding::Plain(stored) => self.scaled(&Tensor::from_raw_buffer(bytes, *stored, dims, device)?, dtype),
-            Encoding::Fp8(fp8) => fp8.unpack(bytes, self.scale.unwrap_or(1.0), dims, dtype)?.to_device(device),
+            Encoding::Byte(byte) => byte.unpack(bytes, self.scales.as_deref(), dims, dtype)?.to_device(device),
+            Encoding::Iq4(iq4) => self.scaled(&iq4.unpack(bytes, dims)?.to_device(device)?, dtype),
             Encoding::Quantized(blocks) => self.scaled(&self.unpack_blocks(bytes, *blocks, device)?, dtype),
             Encoding::Unreadable(name) => bail!("it is stored as {name}, which cannot be read"),
         }
     }
 
     fn scaled(&self, tensor: &Tensor, dtype: DType) -> Result<Tensor> {
-        match self.scale {
-            Some(scale) => (tensor.to_dtype(DType::F32)? * f64::from(scale))?.to_dtype(dtype),
-            None => tensor.to_dtype(dtype),
-        }
+        let Some(scales) = &self.scales else { return tensor.to_dtype(dtype) };
+        let numbers = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut scaled = Vec::with_capacity(numbers.len());
+        scales.each_run(&numbers, &self.dims, |run, scale| scaled.extend(run.iter().map(|number| number * scale)));
+        Tensor::from_vec(scaled, self.dims.as_slice(), tensor.device())?.to_dtype(dtype)
     }
 
     /// The tensor as it is stored, if in a quantised block format and unscaled.
     pub(super) fn quantized(&self, device: &Device) -> Result<Option<Arc<QTensor>>> {
         match &self.data {
-            Data::Stored { bytes, encoding: Encoding::Quantized(dtype) } if self.scale.is_none() => {
+            Data::Stored { bytes, encoding: Encoding::Quantized(dtype) } if self.scales.is_none() => {
                 self.blocks(bytes.as_slice(), *dtype, device).map(|blocks| Some(Arc::new(blocks)))
             }
             _ => Ok(None),

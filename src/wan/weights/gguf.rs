@@ -10,18 +10,24 @@ use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Result, bail};
 
 use super::bytes::{Bytes, Reader};
-use super::encoding::Encoding;
+use super::encoding::{Byte, Encoding};
 use super::entry::Entry;
+use super::iq4::Iq4;
 use super::open::Listing;
 use super::view::elements;
+use super::vocabulary::Stored;
 use crate::wan::error::About;
 
 const MAX_DIMS: u32 = 8;
 const MAX_ARRAY_DEPTH: usize = 4;
 const MAX_NAME_BYTES: usize = 1 << 16;
 
+/// The beginning of the keys under which ComfyUI's converter stores shapes of more than four dimensions.
+const SHAPE: &str = "comfy.gguf.orig_shape.";
+
 /// Types of metadata values.
 const UINT32: u32 = 4;
+const INT32: u32 = 5;
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
@@ -36,11 +42,23 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let tensors = reader.size()?;
     let values = reader.size()?;
     let mut alignment = 32;
+    let mut vocabulary = Stored::default();
+    let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for _ in 0..values {
         let key = name(&mut reader)?;
         match (key.as_str(), reader.u32()?) {
             ("general.alignment", UINT32) => alignment = reader.u32()? as usize,
-            (_, code) => skip(&mut reader, code, 0)?,
+            (key, code) => {
+                let start = file.len() - reader.remaining();
+                skip(&mut reader, code, 0)?;
+                let end = file.len() - reader.remaining();
+                let value = file.part(start, end - start).filter(|_| code == ARRAY);
+                match (key.strip_prefix(SHAPE), value) {
+                    (Some(tensor), Some(value)) => _ = shapes.insert(tensor.to_owned(), shape(&value).about(key)?),
+                    (None, Some(value)) => vocabulary.keep(key, value),
+                    (_, None) => {}
+                }
+            }
         }
     }
     if alignment == 0 || !alignment.is_multiple_of(8) || alignment > 1 << 20 {
@@ -58,10 +76,23 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
     let data = (file.len() - reader.remaining()).next_multiple_of(alignment);
     let mut entries = BTreeMap::new();
     for (name, info) in infos {
-        let entry = info.entry(file, data, alignment).about(&name)?;
+        let mut entry = info.entry(file, data, alignment).about(&name)?;
+        if let Some(shape) = shapes.remove(&name) {
+            entry.reshape(shape);
+        }
         entries.insert(name, entry);
     }
-    Ok(Listing { entries, ..Listing::default() })
+    Ok(Listing { entries, vocabulary: vocabulary.complete(), ..Listing::default() })
+}
+
+/// The shape in a value of the metadata: an array of 32-bit integers, in row-major order.
+fn shape(value: &Bytes) -> Result<Vec<usize>> {
+    let mut reader = Reader::new(value.as_slice());
+    let (code, len) = (reader.u32()?, reader.size()?);
+    if !matches!(code, UINT32 | INT32) || len > MAX_DIMS as usize {
+        bail!("this is not the shape of a tensor")
+    }
+    (0..len).map(|_| Ok(reader.u32()? as usize)).collect()
 }
 
 struct Info {
@@ -77,10 +108,13 @@ impl Info {
         {
             return Entry::stored(self.dims, nothing, self.encoding);
         }
-        if let Encoding::Quantized(dtype) = self.encoding
-            && !self.dims.last().is_some_and(|row| row.is_multiple_of(dtype.block_size()))
-        {
-            bail!("rows of {:?} do not come in blocks of {}", self.dims, dtype.block_size())
+        let block = match self.encoding {
+            Encoding::Quantized(dtype) => dtype.block_size(),
+            Encoding::Iq4(iq4) => iq4.numbers(),
+            _ => 1,
+        };
+        if block > 1 && !self.dims.last().is_some_and(|row| row.is_multiple_of(block)) {
+            bail!("rows of {:?} do not come in blocks of {block}", self.dims)
         }
         // Blocks are read in place, so they have to lie where their numbers may.
         if !self.offset.is_multiple_of(alignment) {
@@ -113,19 +147,41 @@ fn encoding(code: u32) -> Encoding {
         6 => Encoding::Quantized(GgmlDType::Q5_0),
         7 => Encoding::Quantized(GgmlDType::Q5_1),
         8 => Encoding::Quantized(GgmlDType::Q8_0),
+        9 => Encoding::Quantized(GgmlDType::Q8_1),
         10 => Encoding::Quantized(GgmlDType::Q2K),
         11 => Encoding::Quantized(GgmlDType::Q3K),
         12 => Encoding::Quantized(GgmlDType::Q4K),
         13 => Encoding::Quantized(GgmlDType::Q5K),
         14 => Encoding::Quantized(GgmlDType::Q6K),
+        15 => Encoding::Quantized(GgmlDType::Q8K),
+        20 => Encoding::Iq4(Iq4::Nl),
+        23 => Encoding::Iq4(Iq4::Xs),
+        24 => Encoding::Byte(Byte::I8),
         25 => Encoding::Plain(DType::I16),
         26 => Encoding::Plain(DType::I32),
         27 => Encoding::Plain(DType::I64),
         28 => Encoding::Plain(DType::F64),
         30 => Encoding::Plain(DType::BF16),
-        code => Encoding::Unreadable(format!("GGUF type {code}")),
+        code => Encoding::Unreadable(match CODEBOOKS.iter().find(|(known, _)| *known == code) {
+            Some((_, name)) => format!("{name} of GGUF"),
+            None => format!("GGUF type {code}"),
+        }),
     }
 }
+
+/// Types of GGUF that bendrack does not read.
+const CODEBOOKS: [(u32, &str); 10] = [
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (39, "MXFP4"),
+];
 
 /// Passes over a metadata value of type `code`.
 fn skip(reader: &mut Reader<'_>, code: u32, depth: usize) -> Result<()> {

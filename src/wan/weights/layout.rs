@@ -173,6 +173,14 @@ pub(super) fn transformer_module(name: &str) -> String {
     apply(DIFFUSERS_TRANSFORMER, name, 0).map_or_else(|| name.to_owned(), |(to, _)| to)
 }
 
+/// The name that diffusers gives to a transformer module of this original name.
+pub(super) fn diffusers_module(name: &str) -> Option<String> {
+    DIFFUSERS_TRANSFORMER.iter().find_map(|(from, to)| {
+        let ([i, _], rest) = matches(&to.replace("{i}", "#"), name)?;
+        rest.is_empty().then(|| from.replace('#', &i.to_string()))
+    })
+}
+
 impl Layout {
     fn rename(&self, name: &str, entries: usize) -> String {
         let Some((mut to, rest)) = apply(self.rules, name, entries) else { return name.to_owned() };

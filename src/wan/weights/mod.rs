@@ -7,23 +7,26 @@
 mod archive;
 mod arena;
 mod bytes;
+mod eight_bit;
 mod encoding;
 mod entry;
-mod fp8;
 mod gguf;
+mod iq4;
 mod kind;
 mod layout;
 mod lora;
 mod open;
 mod pickle;
 mod safetensors;
+mod scales;
 mod section;
 mod torch;
 mod view;
+mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::quantized::QTensor;
@@ -33,7 +36,9 @@ use self::bytes::Bytes;
 use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
+pub use self::lora::Scaling;
 pub use self::section::Section;
+pub(super) use self::vocabulary::{Piece, Vocabulary};
 use crate::wan::error::About;
 use crate::wan::ops::is_finite;
 
@@ -53,6 +58,12 @@ struct Store {
     entries: BTreeMap<String, Entry>,
     /// Changes of weights by LoRAs.
     deltas: BTreeMap<String, Vec<Delta>>,
+    /// Problems of the LoRAs that do not stop the model.
+    warnings: Vec<String>,
+    /// The settings of a LoRA in the header of its file.
+    adapter: Option<String>,
+    /// The tokenizer in the metadata.
+    vocabulary: Option<vocabulary::Stored>,
     dtype: DType,
     device: Device,
     used: Used,
@@ -81,7 +92,8 @@ impl Weights {
     /// Weights from tensors in memory, under the names given, cast to `dtype` on `device` when asked for.
     pub fn from_tensors(tensors: impl IntoIterator<Item = (String, Tensor)>, dtype: DType, device: &Device) -> Self {
         let entries = tensors.into_iter().map(|(name, tensor)| (name, Entry::held(tensor))).collect();
-        Self::new("the given set of tensors".to_owned(), None, entries, dtype, device)
+        let store = Store::new("the given set of tensors".to_owned(), entries, dtype, device);
+        Self { store: Arc::new(store), prefix: String::new() }
     }
 
     /// Opens a checkpoint: a file, or a folder with one file or all shards of one.
@@ -120,55 +132,76 @@ impl Weights {
     }
 
     fn from_listing(mut listing: open::Listing, mut origin: String, dtype: DType, device: &Device) -> Result<Self> {
-        fp8::consume(&mut listing).about(&origin)?;
-        let entries = layout::original_names(listing.entries).about(&origin)?;
+        eight_bit::consume(&mut listing).about(&origin)?;
+        let mut entries = layout::original_names(listing.entries).about(&origin)?;
+        unfold(&mut entries);
         if let Some(section) = &listing.section {
             origin = format!("{origin} ({})", section.name);
         }
-        Ok(Self::new(origin, listing.section, entries, dtype, device))
+        let mut store = Store::new(origin, entries, dtype, device);
+        store.section = listing.section;
+        store.adapter = listing.metadata.remove(lora::METADATA);
+        store.vocabulary = listing.vocabulary;
+        Ok(Self { store: Arc::new(store), prefix: String::new() })
     }
 
-    fn new(
-        origin: String,
-        section: Option<Section>,
-        entries: BTreeMap<String, Entry>,
-        dtype: DType,
-        device: &Device,
-    ) -> Self {
-        let store = Store {
-            origin,
-            section,
-            kind: Kind::of(&entries),
-            entries,
-            deltas: BTreeMap::new(),
-            dtype,
-            device: device.clone(),
-            used: Used::default(),
-        };
-        Self { store: Arc::new(store), prefix: String::new() }
-    }
-
-    /// These weights with the changes of a LoRA: W' = W + (alpha / rank) · B A, with rows of given lengths (DoRA), and whole differences
-    /// of weights, biases and modulations (`diff`, `diff_b`, `diff_m`). The sum is computed in f32 when W is asked for.
-    ///
-    /// `alpha` goes before that of the file; if neither is known it is the rank. Several LoRAs add up. A changed
-    /// weight is no longer quantised.
+    /// The files of the checkpoint that a path names: itself, all its shards, or those of the only checkpoint of a folder.
     ///
     /// # Errors
     ///
-    /// Fails if `lora` is not a LoRA, changes modules that are not here, or does not fit their shapes.
-    pub fn with_lora(self, lora: &Self, alpha: Option<f64>) -> Result<Self> {
+    /// Fails if shards are missing, or if a folder has none or several checkpoints.
+    pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+        open::files(path)
+    }
+
+    /// The path that stands for the whole checkpoint of a file: the file itself, or the index or the first of its shards.
+    /// `None` if the name is not that of a checkpoint, or is hidden.
+    pub fn head(path: &Path) -> Option<PathBuf> {
+        open::head(path)
+    }
+
+    /// These weights with the changes of a LoRA: W' = W + strength · (alpha / rank) · B A. It may also have rows of given lengths (DoRA),
+    /// Hadamard and Kronecker products (LoHa, LoKr), and whole differences of weights, biases and modulations (`diff`, `diff_b`, `diff_m`).
+    /// The sum is computed in f32 when W is asked for.
+    ///
+    /// Several LoRAs add up. A changed weight is no longer quantised. Tensors of the LoRA that change nothing here are left out;
+    /// [`Self::warnings`] has a sentence about them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `lora` is not a LoRA, is damaged, or fits no module of these weights.
+    pub fn with_lora(self, lora: &Self, scaling: Scaling) -> Result<Self> {
         let (base, origin) = (&self.store, &lora.store.origin);
         if !matches!(lora.store.kind, Kind::Lora { .. }) {
             bail!("{origin} is not a LoRA but {}", lora.store.kind)
         }
-        let new = lora::deltas(&lora.store.entries, &base.entries, alpha)
+        let scaling = match &lora.store.adapter {
+            Some(json) => scaling.or_of_header(json).about(origin)?,
+            None => scaling,
+        };
+        let (new, left_out) = lora::deltas(&lora.store.entries, &base.entries, scaling)
             .about(format_args!("the LoRA {origin} does not fit {}", base.origin))?;
         let mut store = Store::clone(base);
         for (name, deltas) in new {
             store.deltas.entry(name).or_default().extend(deltas);
         }
+        store.warnings.extend(left_out.map(|left_out| format!("the LoRA {origin}: {left_out}")));
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
+    }
+
+    /// The problems of LoRAs that do not stop the model.
+    pub fn warnings(&self) -> &[String] {
+        &self.store.warnings
+    }
+
+    /// The tokenizer in the metadata of the file, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its parts do not fit each other.
+    pub(super) fn vocabulary(&self) -> Result<Option<Vocabulary>> {
+        let read = |stored: &vocabulary::Stored| stored.read().about(&self.store.origin);
+        self.store.vocabulary.as_ref().map(read).transpose()
     }
 
     /// The same weights under `prefix.<name>`.
@@ -324,6 +357,22 @@ impl Weights {
 }
 
 impl Store {
+    fn new(origin: String, entries: BTreeMap<String, Entry>, dtype: DType, device: &Device) -> Self {
+        Self {
+            origin,
+            section: None,
+            kind: Kind::of(&entries),
+            entries,
+            deltas: BTreeMap::new(),
+            warnings: Vec::new(),
+            adapter: None,
+            vocabulary: None,
+            dtype,
+            device: device.clone(),
+            used: Used::default(),
+        }
+    }
+
     fn read(&self, key: &str, entry: &Entry) -> Result<Tensor> {
         let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
         let weight = entry.tensor(DType::F32, &self.device)?;
@@ -334,6 +383,26 @@ impl Store {
 impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Weights({}: {}, from {:?} on)", self.store.origin, self.store.kind, self.prefix)
+    }
+}
+
+/// Gives convolutions their five dimensions, if a converter has folded the first two: `[out · in, frames, height, width]`.
+/// Their bias has `out` numbers.
+fn unfold(entries: &mut BTreeMap<String, Entry>) {
+    let out_of = |name: &str| {
+        let bias = entries.get(&format!("{}.bias", name.strip_suffix(".weight")?))?;
+        bias.dims.first().copied().filter(|_| bias.dims.len() == 1)
+    };
+    let folded: Vec<(String, usize)> = entries.keys().filter_map(|name| Some((name.clone(), out_of(name)?))).collect();
+    for (name, out) in folded {
+        if let Some(entry) = entries.get_mut(&name)
+            && let [rows, frames, height, width] = entry.dims[..]
+            && rows != out
+            && out > 0
+            && rows.is_multiple_of(out)
+        {
+            entry.reshape(vec![out, rows / out, frames, height, width]);
+        }
     }
 }
 

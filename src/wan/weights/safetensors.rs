@@ -6,7 +6,7 @@ use candle_core::{DType, Result, bail};
 use safetensors::tensor::{Dtype, Metadata};
 
 use super::bytes::{Bytes, Reader};
-use super::encoding::{Encoding, Fp8};
+use super::encoding::{Byte, Encoding};
 use super::entry::Entry;
 use super::open::Listing;
 use crate::wan::error::About;
@@ -41,13 +41,14 @@ pub(super) fn read(file: &Bytes) -> Result<Listing> {
         entries.insert(name, entry);
     }
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    Ok(Listing { entries, metadata, section: None })
+    Ok(Listing { entries, metadata, ..Listing::default() })
 }
 
 fn encoding(dtype: Dtype) -> Encoding {
     match dtype {
-        Dtype::F8_E4M3 => Encoding::Fp8(Fp8::E4M3),
-        Dtype::F8_E5M2 => Encoding::Fp8(Fp8::E5M2),
+        Dtype::F8_E4M3 => Encoding::Byte(Byte::E4M3),
+        Dtype::F8_E5M2 => Encoding::Byte(Byte::E5M2),
+        Dtype::I8 => Encoding::Byte(Byte::I8),
         Dtype::BOOL => Encoding::Plain(DType::U8),
         Dtype::F4 | Dtype::F6_E2M3 | Dtype::F6_E3M2 | Dtype::F8_E8M0 => Encoding::Unreadable(format!("{dtype:?}")),
         dtype => DType::try_from(dtype).map_or_else(|_| Encoding::Unreadable(format!("{dtype:?}")), Encoding::Plain),

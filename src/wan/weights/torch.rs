@@ -7,7 +7,7 @@ use candle_core::{DType, Result, bail};
 use super::archive::Archive;
 use super::arena::{Arena, Value};
 use super::bytes::Bytes;
-use super::encoding::{Encoding, Fp8};
+use super::encoding::{Byte, Encoding};
 use super::entry::Entry;
 use super::open::Listing;
 use super::pickle;
@@ -44,7 +44,7 @@ pub(super) fn read(file: &Bytes, section: Option<&str>) -> Result<Listing> {
             entries.insert(name.to_owned(), entry);
         }
     }
-    Ok(Listing { entries, metadata: BTreeMap::new(), section })
+    Ok(Listing { entries, section, ..Listing::default() })
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -75,8 +75,9 @@ fn encoding(name: &str) -> Encoding {
         "ShortStorage" | "int16" => DType::I16,
         "ByteStorage" | "uint8" | "BoolStorage" | "bool" => DType::U8,
         "uint32" => DType::U32,
-        "float8_e4m3fn" => return Encoding::Fp8(Fp8::E4M3),
-        "float8_e5m2" => return Encoding::Fp8(Fp8::E5M2),
+        "float8_e4m3fn" => return Encoding::Byte(Byte::E4M3),
+        "float8_e5m2" => return Encoding::Byte(Byte::E5M2),
+        "CharStorage" | "int8" => return Encoding::Byte(Byte::I8),
         name => return Encoding::Unreadable(name.to_owned()),
     };
     Encoding::Plain(dtype)

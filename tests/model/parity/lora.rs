@@ -2,6 +2,7 @@
 
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::transformer::Transformer;
+use bendrack::wan::weights::Scaling;
 use candle_core::{DType, Result, Tensor};
 
 use crate::recordings::{self, Recording};
@@ -12,7 +13,10 @@ fn merged_weights_match_the_adapter() -> Result<()> {
     let number = |key: &str| config[key].as_f64().expect("a number");
     let base = config["base"].as_str().expect("a path");
     let base = recordings::weights(&format!("lora/{base}"));
-    let merged = base.with_lora(&recordings::weights("lora/lora.safetensors"), Some(number("alpha")))?;
+    let merged = base.with_lora(
+        &recordings::weights("lora/lora.safetensors"),
+        Scaling { alpha: Some(number("alpha")), ..Scaling::default() },
+    )?;
     let model = Transformer::load(&merged, Some(&recordings::json("causal/config.json")))?;
 
     let latents = io.get("in.latent_bcfhw");

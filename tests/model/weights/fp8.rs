@@ -101,6 +101,22 @@ fn the_newer_form_with_a_header() {
 }
 
 #[test]
+fn scales_of_rows_and_blocks() {
+    for (dims, scales, expected) in [
+        (&[2usize, 1][..], vec![2.0, 3.0], [2.0, -4.0, 1.5, 1344.0]),
+        (&[2], vec![2.0, 3.0], [2.0, -4.0, 1.5, 1344.0]),
+        (&[1, 2], vec![2.0, 3.0], [2.0, -6.0, 1.0, 1344.0]),
+        (&[2, 2], vec![1.0, 2.0, 3.0, 4.0], [1.0, -4.0, 1.5, 1792.0]),
+        (&[1, 1], vec![5.0], [5.0, -10.0, 2.5, 2240.0]),
+    ] {
+        let scale = ("a.weight_scale", Dtype::F32, dims, f32_bytes(&scales));
+        let weights = make::open(&make::safetensors(&[weight("a.weight"), scale], &[])).unwrap();
+        assert_eq!(values(&weights, "a.weight"), expected, "{dims:?}");
+        weights.finish().unwrap();
+    }
+}
+
+#[test]
 fn scales_survive_renaming() {
     let tensors = [
         weight("condition_embedder.time_proj.weight"),
@@ -120,8 +136,21 @@ fn unreadable_scales_and_formats_are_refused() {
     for scale in [f32::NAN, f32::INFINITY] {
         assert!(message(&[weight("a.weight"), scalar("a.scale_weight", scale)], &[]).contains("finite"));
     }
-    let rows = ("a.weight_scale", Dtype::F32, &[2usize, 1][..], f32_bytes(&[1.0, 2.0]));
-    assert!(message(&[weight("a.weight"), rows], &[]).contains("[2, 1]"));
+    for dims in [&[3usize, 1][..], &[3], &[2, 2, 1], &[0], &[2, 0]] {
+        let numbers = vec![1.0; dims.iter().product()];
+        let scales = ("a.weight_scale", Dtype::F32, dims, f32_bytes(&numbers));
+        let message = message(&[weight("a.weight"), scales], &[]);
+        assert!(message.contains("a.weight_scale") && message.contains("[2, 2]"), "{message}");
+    }
+    for (name, format) in [
+        ("a.weight.quant_state.bitsandbytes__nf4", "bitsandbytes"),
+        ("a.qweight", "SVDQuant"),
+        ("a.weight._data", "quanto"),
+    ] {
+        let packed = (name, Dtype::U8, &[4usize][..], vec![0; 4]);
+        let message = message(&[weight("a.weight"), packed], &[]);
+        assert!(message.contains(format) && message.contains("bf16, fp8 or GGUF"), "{message}");
+    }
     for json in [&b"{\"format\": \"nvfp4\"}"[..], b"{", b"[]", b"", &[b'['; 4000]] {
         let tensors = [weight("a.weight"), ("a.comfy_quant", Dtype::U8, &[json.len()], json.to_vec())];
         let message = message(&tensors, &[]);

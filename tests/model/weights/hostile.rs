@@ -1,6 +1,6 @@
 //! Damaged and malicious files give errors: no panic, no overflow, no endless loop, no huge allocation.
 
-use bendrack::wan::weights::{Kind, Weights};
+use bendrack::wan::weights::{Kind, Scaling, Weights};
 use candle_core::Result;
 use candle_core::quantized::GgmlDType;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn use_all(bytes: &[u8]) -> Result<()> {
     let _ = weights.get("missing", 1);
     if let Kind::Lora { .. } = weights.kind() {
         let base = make::zeros(&[("m.weight", &[3, 4])]);
-        let _ = base.with_lora(&weights, None).and_then(|merged| merged.get("m.weight", (3, 4)));
+        let _ = base.with_lora(&weights, Scaling::default()).and_then(|merged| merged.get("m.weight", (3, 4)));
     }
     Ok(())
 }
@@ -226,8 +226,12 @@ fn gguf_headers_that_lie() {
     assert_refused(&gguf_with([1, 1], 32, &[32], q8, u64::MAX - 31), "does not fit");
     assert_refused(&gguf_with([1, 1], 32, &[32], q8, 33), "aligned");
     assert_refused(&gguf_with([1, 1], 32, &[1; 9], 0, 0), "too many");
-    let weights = make::open(&gguf_with([1, 1], 32, &[32], 20, 0)).unwrap();
-    assert!(weights.get("w", 32).unwrap_err().to_string().contains("GGUF type 20"));
+    assert_refused(&gguf_with([1, 1], 32, &[48], 20, 0), "blocks of 32");
+    assert_refused(&gguf_with([1, 1], 32, &[32], 23, 0), "blocks of 256");
+    for (code, name) in [(21, "IQ3_S of GGUF"), (99, "GGUF type 99")] {
+        let weights = make::open(&gguf_with([1, 1], 32, &[32], code, 0)).unwrap();
+        assert!(weights.get("w", 32).unwrap_err().to_string().contains(name));
+    }
     // Arrays in arrays, and an array that claims to be long.
     let nested = [&9u32.to_le_bytes()[..], &1u64.to_le_bytes()].concat().repeat(100_000);
     for value in [nested, [&8u32.to_le_bytes()[..], &u64::MAX.to_le_bytes()].concat()] {

@@ -9,6 +9,6 @@ mod hostile;
 mod hostile_models;
 mod layouts;
 mod lora;
-mod make;
+pub mod make;
 mod refusal;
 mod torch;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, EngineHandle, Model, Stage};
 use bendrack::input::Inbox;
+use bendrack::wan::parts::Choice;
 use bendrack_nodes::input::Event;
 use bendrack_nodes::program::message::OscMessage;
 use candle_core::Result;
@@ -60,8 +61,10 @@ fn a_plan_given_while_it_plays_is_seen_and_a_restart_begins_at_the_first_frame()
 
 #[test]
 fn a_model_that_cannot_be_loaded_is_reported() {
-    let load =
-        || Model::open(std::path::Path::new("no/such/folder")).and_then(|_| -> Result<Engine> { unreachable!() });
+    let load = || {
+        Model::open(std::path::Path::new("no/such/folder"), &Choice::default())
+            .and_then(|_| -> Result<Engine> { unreachable!() })
+    };
     let rack = EngineHandle::start(load, |_| {});
     wait_until(|| rack.status().stage != Stage::Loading);
     let Stage::Failed(why) = rack.status().stage else { panic!("it failed") };

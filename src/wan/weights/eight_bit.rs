@@ -1,24 +1,36 @@
-//! Scales of 8-bit float checkpoints.
+//! Scales of 8-bit checkpoints.
 //!
-//! Three forms exist. Plain casts need nothing here. The second has a marker `scaled_fp8` with `<layer>.scale_weight`.
-//! The third has `<layer>.comfy_quant` or a `_quantization_metadata` header with `<layer>.weight_scale`. In all of them
-//! a weight is the stored number times its scale. Source: ComfyUI, `comfy/ops.py` and `convert_old_quants` of
-//! `comfy/utils.py`.
+//! Four forms exist. Plain casts need nothing here. The second has a marker `scaled_fp8` with `<layer>.scale_weight`.
+//! The third has `<layer>.comfy_quant` or a `_quantization_metadata` header with `<layer>.weight_scale`. The fourth has
+//! `<layer>.weight_scale` alone, for each row, or `<layer>.weight_scale_inv` for each block. In all of them a weight is
+//! the stored number times its scale. Sources: ComfyUI, `comfy/ops.py` and `convert_old_quants` of `comfy/utils.py`;
+//! LightX2V, `docs/EN/source/method_tutorials/quantization.md`; transformers' `finegrained_fp8`.
 
-use candle_core::{DType, Device, Result, bail};
+use std::sync::Arc;
+
+use candle_core::{Result, bail};
 use serde_json::Value;
 
 use super::entry::Entry;
 use super::open::Listing;
+use super::scales::Scales;
 use crate::wan::error::About;
 
-const SCALES: [&str; 2] = [".scale_weight", ".weight_scale"];
+const SCALES: [&str; 3] = [".scale_weight", ".weight_scale", ".weight_scale_inv"];
 /// Scales of activations, which matter only to 8-bit arithmetic.
 const INPUT_SCALES: [&str; 2] = [".scale_input", ".input_scale"];
 const FORMAT: &str = ".comfy_quant";
 const MARKER: &str = "scaled_fp8";
 const HEADER: &str = "_quantization_metadata";
 const MAX_JSON_BYTES: usize = 1 << 16;
+/// Parts of names in formats that no model here computes with, and the name of each format.
+const FOREIGN: [(&str, &str); 5] = [
+    (".quant_state.bitsandbytes", "4 bits of bitsandbytes"),
+    (".qweight", "packed integers of SVDQuant, GPTQ or AWQ"),
+    (".wscales", "packed integers of SVDQuant"),
+    ("._data", "packed numbers of quanto"),
+    (".weight_packed", "packed integers of compressed-tensors"),
+];
 
 /// Attaches scales to the weights they belong to, and removes them and the markers from the list.
 pub(super) fn consume(listing: &mut Listing) -> Result<()> {
@@ -27,6 +39,9 @@ pub(super) fn consume(listing: &mut Listing) -> Result<()> {
     }
     let names: Vec<String> = listing.entries.keys().cloned().collect();
     for name in names {
+        if let Some((_, format)) = FOREIGN.iter().find(|(part, _)| name.contains(part)) {
+            bail!("{name}: the weights are stored as {format}, which cannot be read; use a file in bf16, fp8 or GGUF")
+        }
         if name == MARKER || name.strip_suffix(MARKER).is_some_and(|prefix| prefix.ends_with('.')) {
             listing.entries.remove(&name);
         } else if let Some(layer) = name.strip_suffix(FORMAT) {
@@ -37,7 +52,7 @@ pub(super) fn consume(listing: &mut Listing) -> Result<()> {
             && let Some(scale) = listing.entries.remove(&name)
             && let Some(weight) = listing.entries.get_mut(&format!("{layer}.weight"))
         {
-            weight.scale = Some(scalar(&scale).about(&name)?);
+            weight.scales = Some(Arc::new(Scales::read(&scale, &weight.dims).about(&name)?));
         } else if let Some(layer) = strip_any(&name, INPUT_SCALES)
             && listing.entries.contains_key(&format!("{layer}.weight"))
         {
@@ -47,20 +62,8 @@ pub(super) fn consume(listing: &mut Listing) -> Result<()> {
     Ok(())
 }
 
-fn strip_any<'a>(name: &'a str, suffixes: [&str; 2]) -> Option<&'a str> {
+fn strip_any<'a, const N: usize>(name: &'a str, suffixes: [&str; N]) -> Option<&'a str> {
     suffixes.into_iter().find_map(|suffix| name.strip_suffix(suffix))
-}
-
-/// The value of a tensor with one finite element.
-pub(super) fn scalar(entry: &Entry) -> Result<f32> {
-    if entry.dims.iter().any(|&dim| dim != 1) {
-        bail!("a single number is expected, not a tensor of shape {:?}", entry.dims)
-    }
-    let value = entry.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-    match value[..] {
-        [value] if value.is_finite() => Ok(value),
-        _ => bail!("a finite number is expected, not {value:?}"),
-    }
 }
 
 fn check_header(header: &str) -> Result<()> {
@@ -83,6 +86,6 @@ fn check_json(bytes: &[u8]) -> Result<()> {
 fn check_format(format: &Value) -> Result<()> {
     match format["format"].as_str() {
         Some("float8_e4m3fn" | "float8_e5m2") => Ok(()),
-        _ => bail!("its number format {format} cannot be read"),
+        _ => bail!("its number format {format} cannot be read; use a file in bf16, fp8 or GGUF"),
     }
 }

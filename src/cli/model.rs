@@ -1,0 +1,66 @@
+//! The flags of a command for its model.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Result;
+
+use super::models;
+use crate::engine::Model;
+use crate::wan::family::Family;
+use crate::wan::parts::{Choice, Lora, Part};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ModelFlags {
+    /// Model: mini, a name from `bendrack models`, the path of a folder or of a transformer's file, or OWNER/NAME from the hub's cache
+    /// [default: mini].
+    #[arg(long)]
+    model: Option<String>,
+    /// File for a part of the model, instead of the one in its folder: transformer, config, text_encoder, tokenizer, vae or taehv. Repeat
+    /// the flag for more.
+    #[arg(long = "part", value_name = "PART=FILE", value_parser = part)]
+    parts: Vec<(Part, PathBuf)>,
+    /// LoRA for the transformer and its strength [default: 1], instead of those in the model's folder. Repeat the flag for more.
+    #[arg(long = "lora", value_name = "FILE[:STRENGTH]")]
+    loras: Vec<Lora>,
+}
+
+impl ModelFlags {
+    /// True if a flag names the model, or a part of it.
+    pub(super) fn is_given(&self) -> bool {
+        self.model.is_some() || !self.parts.is_empty() || !self.loras.is_empty()
+    }
+
+    /// Loads the model: the one given, else mini.
+    pub(super) fn open(&self) -> Result<Model> {
+        self.open_or(Family::Mini.name())
+    }
+
+    /// Loads the model: the one given, else that of this name.
+    pub(super) fn open_or(&self, default: &str) -> Result<Model> {
+        let choice = Choice {
+            parts: self.parts.iter().cloned().collect(),
+            loras: (!self.loras.is_empty()).then(|| self.loras.clone()),
+            family: None,
+        };
+        models::open(self.model.as_deref().unwrap_or(default), choice)
+    }
+
+    /// The flags as a command line.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let model = self.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]);
+        let part = |(part, file): &(Part, PathBuf)| ["--part".to_owned(), format!("{part}={}", file.display())];
+        let lora = |lora: &Lora| ["--lora".to_owned(), format!("{}:{}", lora.file.display(), lora.strength)];
+        model.chain(self.parts.iter().flat_map(part)).chain(self.loras.iter().flat_map(lora)).collect()
+    }
+}
+
+/// A part and its file.
+fn part(text: &str) -> std::result::Result<(Part, PathBuf), String> {
+    let Some((part, file)) = text.split_once('=') else {
+        return Err(format!("write PART=FILE, with one of these parts: {}", Part::names()));
+    };
+    if Path::new(file).as_os_str().is_empty() {
+        return Err("there is no file after the =; write PART=FILE".to_owned());
+    }
+    Ok((part.parse()?, file.into()))
+}
