@@ -12,6 +12,7 @@ mod files;
 mod format;
 mod interrupt;
 mod maps;
+mod memory;
 mod model;
 mod models;
 mod monitor;

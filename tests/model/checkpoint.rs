@@ -277,16 +277,20 @@ fn flags_choose_parts_and_loras() -> Result<()> {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bendrack"));
         command.current_dir(models.path()).env("BENDRACK_MODELS", models.path()).env("HF_HUB_CACHE", models.path());
         let patch = Path::new(env!("CARGO_MANIFEST_DIR")).join("patches/first_bend.json");
-        command.arg("render").arg(patch).args(["-o", name, "--frames", "1", "--size", "32x32"]).args(args);
+        command
+            .arg("render")
+            .arg(patch)
+            .args(["-o", name, "--frames", "1", "--size", "32x32", "--no-metadata"])
+            .args(args);
         let output = command.output().expect("the program");
-        let picture = fs::read(models.path().join(name.replace(".png", "00000.png"))).ok();
+        let picture = fs::read(models.path().join(name)).ok();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), picture)
     };
     let toy = ["--model", "self-forcing-toy"];
-    let (code, text, plain) = run("plain.png", &toy);
+    let (code, text, plain) = run("plain.apng", &toy);
     assert_eq!((code, plain.is_some()), (Some(0), true), "{text}");
     let with = |more: &[&'static str]| [&toy[..], more].concat();
-    let (code, text, changed) = run("lora.png", &with(&["--lora", "lora.safetensors:2"]));
+    let (code, text, changed) = run("lora.apng", &with(&["--lora", "lora.safetensors:2"]));
     assert_eq!(code, Some(0), "{text}");
     assert!(
         text.contains("lora.safetensors") && text.contains("k_img") && text.contains("the rest is applied"),
@@ -294,7 +298,7 @@ fn flags_choose_parts_and_loras() -> Result<()> {
     );
     assert_ne!(changed, plain, "the LoRA changes the picture");
     let (code, text, none) =
-        run("none.png", &with(&["--lora", "lora.safetensors:0", "--part", "taehv=other_taehv.safetensors"]));
+        run("none.apng", &with(&["--lora", "lora.safetensors:0", "--part", "taehv=other_taehv.safetensors"]));
     assert_eq!((code, none), (Some(0), plain), "{text}");
 
     for (args, fault) in [
@@ -306,13 +310,13 @@ fn flags_choose_parts_and_loras() -> Result<()> {
         (vec!["--lora", "lora.safetensors"], "the small model inside the program has no parts to choose"),
         (vec!["--model", "someone/self-forcing"], "someone/self-forcing"),
     ] {
-        let (code, text, _) = run("refused.png", &args);
+        let (code, text, _) = run("refused.apng", &args);
         assert!(code != Some(0) && text.contains(fault), "{args:?}: {text}");
     }
     let hub = models.path().join("models--someone--self-forcing/snapshots");
     fs::create_dir_all(&hub)?;
     fs::rename(&root, hub.join("4ae1"))?;
-    let (code, text, _) = run("hub.png", &["--model", "someone/self-forcing"]);
+    let (code, text, _) = run("hub.apng", &["--model", "someone/self-forcing"]);
     assert_eq!(code, Some(0), "{text}");
     Ok(())
 }

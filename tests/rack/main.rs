@@ -7,6 +7,7 @@ mod attend;
 mod cli;
 mod devices;
 mod engine;
+mod fetch;
 mod files;
 mod language;
 mod makes;

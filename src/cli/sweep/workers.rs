@@ -1,7 +1,6 @@
 //! The number of workers that fit into the memory of this machine.
 
-use std::fs;
-
+use crate::cli::memory;
 use crate::engine::Model;
 use crate::engine::model::TOKEN_PIXELS;
 
@@ -27,24 +26,13 @@ pub(super) fn fitting(model: &Model, size: (usize, usize), pictures: usize) -> u
     let cache = (2 * config.layers * config.dim) as u64 * tokens * FRAMES * NUMBER;
     let video = (pictures * size.0 * size.1) as u64 * VIDEO;
     // Activations and the decoder need about as much as the cache.
-    fit(cores, room(), LEAST + 2 * cache + video)
+    fit(cores, memory::room(), LEAST + 2 * cache + video)
 }
 
 /// Workers that fit into memory, at most one for each core. Without a known amount of memory, one for each core.
 fn fit(cores: usize, room: Option<u64>, each: u64) -> usize {
     let most = room.map_or(cores, |bytes| (bytes as f64 * SHARE / each as f64) as usize);
     cores.min(most).max(1)
-}
-
-/// The memory that this program can still take, in bytes: that of the machine, or of the container. None where the system does not
-/// report it.
-fn room() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let machine = line.split_whitespace().next()?.parse::<u64>().ok()? << 10;
-    let number = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
-    let container = number("memory.max").map(|most| most.saturating_sub(number("memory.current").unwrap_or(0)));
-    Some(machine.min(container.unwrap_or(machine)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Result, Tensor, bail};
 
-use super::super::entry::Entry;
+use crate::wan::weights::entry::Entry;
 
 /// A change of one tensor, times a strength.
 #[derive(Clone)]

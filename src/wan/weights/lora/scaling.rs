@@ -10,7 +10,7 @@ pub struct Scaling {
     pub strength: f64,
     /// The numerator of `alpha / rank`. It goes before that of the file; if neither is known it is the rank.
     pub alpha: Option<f64>,
-    /// Whether the rank counts by its square root (rsLoRA).
+    /// True if the rank counts by its square root (rsLoRA).
     pub is_rank_stabilised: bool,
 }
 

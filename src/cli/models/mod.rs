@@ -1,11 +1,15 @@
 //! `bendrack models`: the models on this machine.
 
+mod get;
+
 use std::path::{Path, PathBuf};
 
 use candle_core::{Result, bail};
 
+use self::get::Get;
 use super::{Failure, print, print_json};
 use crate::engine::Model;
+use crate::fetch;
 use crate::terminal::in_line;
 use crate::wan::checkpoint::Checkpoint;
 use crate::wan::config::Config;
@@ -17,14 +21,26 @@ use crate::wan::parts::Choice;
 const VARIABLE: &str = "BENDRACK_MODELS";
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Models {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Print the models as JSON.
     #[arg(long)]
     json: bool,
 }
 
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Downloads a model, and checks each file. A stopped download goes on where it ended.
+    Get(Get),
+}
+
 impl Models {
     pub(super) fn run(self) -> std::result::Result<(), Failure> {
+        if let Some(Command::Get(get)) = self.command {
+            return get.run();
+        }
         let found = list();
         if self.json {
             let models: Vec<_> = found
@@ -48,7 +64,7 @@ impl Models {
             Some(folder) => absent(&folder),
             None => format!("Set {VARIABLE} to a folder of models, or give --model the path of one."),
         };
-        print(&format!("{lines}\n{more}\n"))
+        print(&format!("{lines}\n{more}\n`bendrack models get` lists the models to download.\n"))
     }
 }
 
@@ -124,6 +140,9 @@ pub(super) fn open(name: &str, choice: Choice) -> Result<Model> {
         let folder = if path.is_dir() { &path } else { path.parent().unwrap_or(working) };
         let choice = choice.found(&[working, folder])?;
         return Model::open(&path, &choice);
+    }
+    if let Some(known) = fetch::Model::named(name) {
+        bail!("the model {name} is not on this machine; `bendrack models get {}` downloads it", known.name)
     }
     let typo = folder().filter(|folder| std::env::var_os(VARIABLE).is_some() && !folder.is_dir());
     let more = typo.map_or_else(String::new, |folder| format!(". {}", absent(&folder)));
