@@ -68,6 +68,18 @@ pub fn data_folder() -> Option<PathBuf> {
     }
 }
 
+/// The folder of the user for files that can be made again.
+pub fn cache_folder() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library").join("Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    }
+}
+
 /// Links that are followed before a path is given up.
 const MAX_LINKS: usize = 40;
 

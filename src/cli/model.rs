@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Result;
+use candle_core::{Result, bail};
 
 use super::models;
 use crate::engine::Model;
+use crate::wan::checkpoint::Checkpoint;
 use crate::wan::family::Family;
 use crate::wan::parts::{Choice, Lora, Part};
 
@@ -37,12 +38,23 @@ impl ModelFlags {
 
     /// Loads the model: the one given, else that of this name.
     pub(super) fn open_or(&self, default: &str) -> Result<Model> {
-        let choice = Choice {
+        models::open(self.model.as_deref().unwrap_or(default), self.choice())
+    }
+
+    /// The files of the model that is given.
+    pub(super) fn checkpoint(&self) -> Result<Checkpoint> {
+        match &self.model {
+            Some(model) => models::checkpoint(model, self.choice()),
+            None => bail!("give a model with --model; mini is inside the program, and fits everywhere"),
+        }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice {
             parts: self.parts.iter().cloned().collect(),
             loras: (!self.loras.is_empty()).then(|| self.loras.clone()),
             family: None,
-        };
-        models::open(self.model.as_deref().unwrap_or(default), choice)
+        }
     }
 
     /// The flags as a command line.

@@ -14,7 +14,7 @@ use super::family::Family;
 use super::fingerprint::Fingerprint;
 use super::parts::{Choice, Lora, MODEL_FILE, Part};
 use super::taehv::{self, TIME_UPSCALE};
-use super::text::{TextEncoder, Tokenizer, Umt5};
+use super::text::{PromptStore, TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
 use super::vae;
 use super::weights::{Kind, Scaling, Weights};
@@ -27,6 +27,8 @@ const TOKENIZERS: [&str; 4] = ["tokenizer.json", "spiece.model", "tokenizer.mode
 const TEXT_FILES: &str = "prompts need a UMT5 text encoder and its tokenizer.json in the model's folder (in the Wan repository: \
     models_t5_umt5-xxl-enc-bf16.pth and google/umt5-xxl/tokenizer.json)";
 const CONFIG: &str = "config.json";
+/// Width from which on the embeddings of an encoder are kept on disk: a prompt takes it seconds.
+const LARGE_ENCODER: usize = 1024;
 /// PEFT's settings beside a LoRA, whose name then begins with [`ADAPTER`].
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 const ADAPTER: &str = "adapter_model";
@@ -156,7 +158,7 @@ impl Checkpoint {
     }
 
     /// Opens the transformer, with its LoRAs.
-    fn open_merged(&self, dtype: DType, device: &Device) -> Result<Weights> {
+    pub(super) fn open_merged(&self, dtype: DType, device: &Device) -> Result<Weights> {
         let mut weights = self.open_transformer(dtype, device)?;
         for lora in self.loras.iter().filter(|lora| lora.strength != 0.0) {
             let changes = Weights::open(&lora.file, DType::F32, device)?;
@@ -212,19 +214,25 @@ impl Checkpoint {
     ///
     /// Fails if the text encoder or its tokenizer is missing or damaged, or if they do not fit each other.
     pub fn text_encoder(&self, dtype: DType, device: &Device) -> Result<TextEncoder> {
-        let Some(encoder) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
-        let weights = Weights::open(encoder, dtype, device)?;
+        let Some(path) = &self.text_encoder else { bail!("{}: {TEXT_FILES}", self.transformer.display()) };
+        let weights = Weights::open(path, dtype, device)?;
         let tokenizer = match &self.tokenizer {
             Some(tokenizer) => Tokenizer::open(tokenizer)?,
             // ComfyUI's files contain the tokenizer.
             None => match Tokenizer::from_weights(&weights)? {
                 Some(tokenizer) => tokenizer,
-                None => bail!("{}: {TEXT_FILES}", encoder.display()),
+                None => bail!("{}: {TEXT_FILES}", path.display()),
             },
         };
         let model = Umt5::load(&weights)?;
         weights.finish()?;
-        TextEncoder::new(tokenizer, model, self.sizes()?.text_len)
+        let is_large = model.dim() >= LARGE_ENCODER;
+        let encoder = TextEncoder::new(tokenizer, model, self.sizes()?.text_len)?;
+        let folder = files::cache_folder().filter(|_| is_large);
+        let Some(folder) = folder else { return Ok(encoder) };
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.add("text encoder", path)?;
+        Ok(encoder.with_store(PromptStore::new(folder.join("bendrack").join("prompts"), fingerprint.finish())))
     }
 
     /// The fingerprint of the weights, with those of the decoder that [`Self::decoder`] loads.
@@ -258,7 +266,7 @@ impl Checkpoint {
     }
 
     /// The file of the decoder: TAEHV, which is fast, else the VAE.
-    fn decoder_file(&self) -> Option<DecoderFile<'_>> {
+    pub(super) fn decoder_file(&self) -> Option<DecoderFile<'_>> {
         let taehv = self.taehv.as_deref().map(DecoderFile::Taehv);
         taehv.or_else(|| self.vae.as_deref().map(DecoderFile::Vae))
     }
@@ -291,7 +299,7 @@ impl Checkpoint {
 
 /// The file of a decoder.
 #[derive(Clone, Copy)]
-enum DecoderFile<'a> {
+pub(super) enum DecoderFile<'a> {
     /// TAEHV, the small decoder.
     Taehv(&'a Path),
     /// The decoder of the Wan VAE.
@@ -299,7 +307,7 @@ enum DecoderFile<'a> {
 }
 
 impl<'a> DecoderFile<'a> {
-    const fn path(self) -> &'a Path {
+    pub(super) const fn path(self) -> &'a Path {
         match self {
             Self::Taehv(path) | Self::Vae(path) => path,
         }

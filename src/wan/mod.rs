@@ -26,6 +26,7 @@ pub mod generator;
 pub mod kv_cache;
 pub mod layer;
 pub mod mini;
+pub mod needs;
 pub mod noise;
 pub mod parts;
 pub mod rollout;

@@ -1,11 +1,13 @@
 //! `bendrack models`: the models on this machine.
 
+mod fit;
 mod get;
 
 use std::path::{Path, PathBuf};
 
 use candle_core::{Result, bail};
 
+use self::fit::Fit;
 use self::get::Get;
 use super::{Failure, print, print_json};
 use crate::engine::Model;
@@ -34,12 +36,16 @@ pub(super) struct Models {
 enum Command {
     /// Downloads a model, and checks each file. A stopped download goes on where it ended.
     Get(Get),
+    /// Prints the memory that a model needs on the CPU, and whether it fits.
+    Fit(Fit),
 }
 
 impl Models {
     pub(super) fn run(self) -> std::result::Result<(), Failure> {
-        if let Some(Command::Get(get)) = self.command {
-            return get.run();
+        match self.command {
+            Some(Command::Get(get)) => return get.run(),
+            Some(Command::Fit(fit)) => return fit.run(),
+            None => {}
         }
         let found = list();
         if self.json {
@@ -132,6 +138,18 @@ pub(super) fn open(name: &str, choice: Choice) -> Result<Model> {
         }
         return Model::mini();
     }
+    let (path, choice) = find(name, choice)?;
+    Model::open(&path, &choice)
+}
+
+/// The files of a model by its name or path.
+pub(super) fn checkpoint(name: &str, choice: Choice) -> Result<Checkpoint> {
+    let (path, choice) = find(name, choice)?;
+    Checkpoint::find_with(&path, &choice)
+}
+
+/// The folder or file of a model by its name or path, and the chosen parts where they are.
+fn find(name: &str, choice: Choice) -> Result<(PathBuf, Choice)> {
     let path = Path::new(name);
     let named = folder().map(|folder| folder.join(name)).filter(|path| path.is_dir());
     let given = || path.exists().then(|| path.to_owned());
@@ -139,7 +157,7 @@ pub(super) fn open(name: &str, choice: Choice) -> Result<Model> {
         let working = Path::new("");
         let folder = if path.is_dir() { &path } else { path.parent().unwrap_or(working) };
         let choice = choice.found(&[working, folder])?;
-        return Model::open(&path, &choice);
+        return Ok((path, choice));
     }
     if let Some(known) = fetch::Model::named(name) {
         bail!("the model {name} is not on this machine; `bendrack models get {}` downloads it", known.name)

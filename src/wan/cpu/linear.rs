@@ -4,12 +4,69 @@ use candle_core::{Result, Tensor, bail};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
+use super::dots::add_dots;
 use super::memory::zeros;
 use super::{View, WORTH_THREADS, tensor};
+use crate::wan::weights::StoredMatrix;
+
+/// Rows of x up to which nothing is packed: packing would take longer than the products.
+const FEW_ROWS: usize = 64;
+/// Numbers of a weight that are widened at once: a megabyte, which stays in the processor's cache.
+const PIECE: usize = 1 << 18;
+/// The least rows of a piece: fewer would starve the matrix product.
+const LEAST_ROWS: usize = 96;
 
 /// `x Wᵀ + b`, see [`crate::wan::ops::linear`].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let (out_dim, in_dim) = weight.dims2()?;
+    let weight = weight.contiguous()?;
+    let size = weight.dims2()?;
+    let numbers = View::of(&weight);
+    let numbers = numbers.data()?;
+    on_bias(x, size, bias, |y, x, is_biased| {
+        add_product(y, x, numbers, size, (0, size.0), is_biased);
+        Ok(())
+    })
+}
+
+/// [`linear`] with a weight that is widened piece by piece, or is in f32 in its file.
+pub fn linear_stored(x: &Tensor, weight: &StoredMatrix, bias: Option<&Tensor>) -> Result<Tensor> {
+    let size = (weight.rows(), weight.columns());
+    on_bias(x, size, bias, |y, x, is_biased| {
+        if y.len() / size.0 <= FEW_ROWS {
+            return add_dots(y, x, size, is_biased, |first, rows| weight.widen(first, rows));
+        }
+        if let Some(numbers) = weight.as_f32() {
+            add_product(y, x, numbers, size, (0, size.0), is_biased);
+            return Ok(());
+        }
+        let (out_dim, in_dim) = size;
+        let rows = (PIECE / in_dim).max(LEAST_ROWS).min(out_dim);
+        let mut piece = vec![0.0; rows * in_dim];
+        for first in (0..out_dim).step_by(rows) {
+            let rows = rows.min(out_dim - first);
+            let piece = &mut piece[..rows * in_dim];
+            widen(weight, first, piece)?;
+            add_product(y, x, piece, size, (first, rows), is_biased);
+        }
+        Ok(())
+    })
+}
+
+/// Rows of a weight from `first` on in f32, by all threads.
+fn widen(weight: &StoredMatrix, first: usize, piece: &mut [f32]) -> Result<()> {
+    let share = piece.len() / weight.columns() / rayon::current_num_threads();
+    let share = share.max(1);
+    let shares = piece.par_chunks_mut(share * weight.columns()).enumerate();
+    shares.try_for_each(|(index, rows)| weight.widen(first + index * share, rows))
+}
+
+/// The bias in every row of the result, and `add` for the product: of y `[rows, out]` and x `[rows, in]`, and whether y has a bias.
+fn on_bias(
+    x: &Tensor,
+    (out_dim, in_dim): (usize, usize),
+    bias: Option<&Tensor>,
+    add: impl FnOnce(&mut [f32], &[f32], bool) -> Result<()>,
+) -> Result<Tensor> {
     let mut shape = x.dims().to_vec();
     match shape.last_mut() {
         Some(last) if *last == in_dim => *last = out_dim,
@@ -26,8 +83,8 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         if let Some(bias) = &bias {
             fill_rows(&mut y, View::of(bias).data()?);
         }
-        let (x, weight) = (x.contiguous()?, weight.contiguous()?);
-        add_product(&mut y, View::of(&x).data()?, View::of(&weight).data()?, [out_dim, in_dim], bias.is_some());
+        let x = x.contiguous()?;
+        add(&mut y, View::of(&x).data()?, bias.is_some())?;
     }
     tensor(y, shape)
 }
@@ -41,18 +98,28 @@ fn fill_rows(y: &mut [f32], bias: &[f32]) {
     }
 }
 
-/// `y = x Wᵀ`, or `y += x Wᵀ` when asked to add. All are dense: y `[rows, out]`, x `[rows, in]`, weight `[out, in]`.
-fn add_product(y: &mut [f32], x: &[f32], weight: &[f32], [out_dim, in_dim]: [usize; 2], add: bool) {
+/// `y = x Wᵀ`, or `y += x Wᵀ` when asked to add, for some columns of y: as many as the weight has rows, from `first` on. All are dense:
+/// y `[rows, out]`, x `[rows, in]`, weight `[columns, in]`.
+fn add_product(
+    y: &mut [f32],
+    x: &[f32],
+    weight: &[f32],
+    (out_dim, in_dim): (usize, usize),
+    (first, columns): (usize, usize),
+    add: bool,
+) {
     let rows = y.len() / out_dim;
-    assert!(y.len() == rows * out_dim && x.len() == rows * in_dim && weight.len() == out_dim * in_dim);
+    assert!(y.len() == rows * out_dim && x.len() == rows * in_dim && weight.len() == columns * in_dim);
+    assert!(first + columns <= out_dim);
     let (row, one) = (|len: usize| len as isize, 1);
-    // SAFETY: the three slices are dense matrices of the sizes passed, checked above, and y does not overlap the others.
+    // SAFETY: x and the weight are dense matrices of the sizes passed, checked above. The columns lie within the rows of y, which
+    // overlaps neither.
     unsafe {
         gemm::gemm(
             rows,
-            out_dim,
+            columns,
             in_dim,
-            y.as_mut_ptr(),
+            y.as_mut_ptr().add(first),
             one,
             row(out_dim),
             add,

@@ -14,6 +14,7 @@
 mod attention;
 mod blocks;
 mod conv;
+mod dots;
 mod linear;
 mod matmul;
 mod mean;
@@ -31,7 +32,7 @@ use rayon::prelude::*;
 pub(super) use attention::attention;
 pub(super) use blocks::in_blocks;
 pub(super) use conv::conv;
-pub(super) use linear::linear;
+pub(super) use linear::{linear, linear_stored};
 pub(super) use matmul::matmul;
 pub(super) use mean::mean_abs;
 pub(super) use memory::zeros;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use candle_core::{DType, Result, Tensor};
 
 use super::cpu;
+use super::weights::StoredMatrix;
 
 /// True if the CPU kernels can compute with these tensors.
 fn takes<const N: usize>(tensors: [&Tensor; N], optional: Option<&Tensor>) -> bool {
@@ -25,6 +26,15 @@ fn takes<const N: usize>(tensors: [&Tensor; N], optional: Option<&Tensor>) -> bo
 /// Fails if a shape does not fit, or if the device fails.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     if takes([x, weight], bias) { cpu::linear(x, weight, bias) } else { plain::linear(x, weight, bias) }
+}
+
+/// [`linear`] with a weight as it is stored: x `[.., in]` and the bias on the CPU in f32.
+///
+/// # Errors
+///
+/// Fails if a shape does not fit, or if the file cannot be read.
+pub fn linear_stored(x: &Tensor, weight: &StoredMatrix, bias: Option<&Tensor>) -> Result<Tensor> {
+    cpu::linear_stored(x, weight, bias)
 }
 
 /// The product of the last two axes: x `[.., rows, inner]`, y `[.., inner, columns]`, result `[.., rows, columns]`.

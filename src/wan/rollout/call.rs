@@ -36,17 +36,25 @@ pub struct Step {
 }
 
 impl Rollout {
-    /// Begins the next call. The first one of a chunk decides its stage, and takes the prompt that was set meanwhile.
+    /// Begins the next call. The first one of a chunk decides its stage, and takes the prompt that was set meanwhile. Krea's cache pass still
+    /// has the prompt of the chunk before.
     pub(super) fn begin_call(&mut self) -> Stage {
         let stage = self.next_stage();
         if self.stage == Stage::Between {
-            if let Some(context) = self.next_context.take() {
-                self.context = context;
+            if stage != Stage::Recompute {
+                self.take_context();
             }
             self.recache_wanted = false;
             self.stage = stage;
         }
         stage
+    }
+
+    /// Takes the prompt that was set meanwhile.
+    pub(super) fn take_context(&mut self) {
+        if let Some(context) = self.next_context.take() {
+            self.context = context;
+        }
     }
 
     /// Begins the next call and gives it up: the state after a call that failed, wherever that was. The call can be made again.

@@ -257,8 +257,8 @@ impl Rollout {
         self.stage = Stage::Between;
     }
 
-    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. Once that frame has left the window, the
-    /// original implementation encodes the oldest decoded frame again.
+    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. From the third chunk on, the original implementation
+    /// encodes the oldest of the last nine pictures again, by itself.
     ///
     /// # Errors
     ///

@@ -97,6 +97,7 @@ impl Rollout {
         let clean = self.estimate(&context, call, hooks);
         self.cache.set_causal_chunk(None);
         let clean = clean?;
+        self.take_context();
         self.stage = Stage::Denoise(0);
         Ok(clean)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{Tokenizer, Tokens, Umt5, clean};
+use super::{PromptStore, Tokenizer, Tokens, Umt5, clean};
 
 /// The most prompts whose embeddings are kept; Wan's take 4 MB each in bf16.
 const REMEMBERED: usize = 16;
@@ -27,6 +27,8 @@ pub struct TextEncoder {
     text_len: usize,
     /// The latest prompt first.
     remembered: VecDeque<Arc<Prompt>>,
+    /// Embeddings on disk.
+    store: Option<PromptStore>,
 }
 
 impl TextEncoder {
@@ -42,7 +44,14 @@ impl TextEncoder {
                 "tokenizer.json has {known} tokens and the text encoder {embedded}; use the tokenizer of this text encoder"
             )
         }
-        Ok(Self { tokenizer: Arc::new(tokenizer), model: Arc::new(model), text_len, remembered: VecDeque::new() })
+        let (tokenizer, model) = (Arc::new(tokenizer), Arc::new(model));
+        Ok(Self { tokenizer, model, text_len, remembered: VecDeque::new(), store: None })
+    }
+
+    /// The same encoder with a store of embeddings on disk.
+    #[must_use]
+    pub fn with_store(self, store: PromptStore) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// The number of rows of an embedding.
@@ -62,11 +71,21 @@ impl TextEncoder {
             encoded
         } else {
             let tokens = self.tokenizer.tokenize_cleaned(cleaned, self.text_len)?;
-            let embedding = self.model.encode(&tokens.ids(), self.text_len)?;
+            let embedding = self.embed(&tokens.ids())?;
             Arc::new(Prompt { tokens, embedding })
         };
         self.remembered.push_front(encoded.clone());
         self.remembered.truncate(REMEMBERED);
         Ok(encoded)
+    }
+
+    /// The embedding of these tokens, from the store if it has them.
+    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        let Some(store) = self.store.as_ref().filter(|_| !ids.is_empty() && ids.len() <= self.text_len) else {
+            return self.model.encode(ids, self.text_len);
+        };
+        let (dim, dtype, device) = (self.model.dim(), self.model.dtype(), self.model.device());
+        let embedding = store.get_or(ids, (dim, dtype, device), || self.model.forward(ids))?;
+        embedding.pad_with_zeros(1, 0, self.text_len - ids.len())
     }
 }

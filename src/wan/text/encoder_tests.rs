@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::tokenizer_tests::{sentence_pieces, whole_words};
-use super::{TextEncoder, Umt5};
+use super::{PromptStore, TextEncoder, Umt5};
 use crate::wan::weights::Weights;
 
 const DIM: usize = 12;
@@ -141,5 +141,46 @@ fn files_that_do_not_belong_are_refused() -> Result<()> {
         let error = loaded.expect_err("an incomplete file");
         assert!(error.to_string().contains(&missing), "{missing}: {error}");
     }
+    Ok(())
+}
+
+/// A second encoder of the same name takes the embeddings of the first from the disk, unless a file is damaged.
+#[test]
+fn embeddings_are_kept_on_disk() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = |name: &str| PromptStore::new(folder.path().join("prompts"), name.to_owned());
+    let encoder =
+        |name: &str| TextEncoder::new(whole_words(), model(60)?, 9).map(|encoder| encoder.with_store(store(name)));
+    let files = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder.path().join("prompts")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let first = encoder("one")?.encode("a red circle")?;
+    assert_eq!((files().len(), first.embedding.dims()), (1, &[1, 9, DIM][..]));
+    // The weights of each encoder here are random, so only the disk can give equal rows.
+    assert_eq!(rows(&encoder("one")?.encode("A red  circle")?.embedding), rows(&first.embedding));
+    assert_ne!(rows(&encoder("two")?.encode("a red circle")?.embedding), rows(&first.embedding));
+    assert_eq!(files().len(), 2);
+    for damage in [&b""[..], b"{}", b"\x08\0\0\0\0\0\0\0{}      "] {
+        for file in files() {
+            std::fs::write(file, damage).expect("a file");
+        }
+        let again = encoder("one")?;
+        assert_ne!(rows(&again.clone().encode("a red circle")?.embedding), rows(&first.embedding));
+        assert_eq!(
+            rows(&encoder("one")?.encode("a red circle")?.embedding),
+            rows(&again.clone().encode("a red circle")?.embedding)
+        );
+    }
+    // The oldest are forgotten, the newest stays.
+    let small = TextEncoder::new(whole_words(), model(60)?, 9)?.with_store(store("one").with_limit(900));
+    for prompt in ["a", "red", "blue", "circle"] {
+        small.clone().encode(prompt)?;
+    }
+    let bytes: u64 = files().iter().map(|file| file.metadata().expect("a file").len()).sum();
+    assert!(bytes <= 900 && !files().is_empty(), "{bytes} bytes");
+    // A folder that cannot be made costs time, and nothing else.
+    let nowhere = PromptStore::new("/dev/null/prompts".into(), "one".to_owned());
+    TextEncoder::new(whole_words(), model(60)?, 9)?.with_store(nowhere).encode("a")?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use crate::wan::linear::Linear;
 use crate::wan::ops;
 use crate::wan::trace::{Trace, untraced};
-use crate::wan::weights::Weights;
+use crate::wan::weights::{StoredMatrix, Weights};
 
 /// Epsilon of all norms.
 const EPS: f64 = 1e-6;
@@ -19,8 +19,7 @@ const MAX_DISTANCE: usize = 128;
 /// The encoder half of UMT5, at the sizes of the file it is read from.
 #[derive(Clone, Debug)]
 pub struct Umt5 {
-    /// `[vocab, dim]`
-    token_embedding: Tensor,
+    token_embedding: Table,
     blocks: Vec<Block>,
     norm: Tensor,
 }
@@ -40,7 +39,7 @@ impl Umt5 {
             return Err(weights.missing("blocks.0.norm1.weight", format_args!("[{dim}]")));
         }
         Ok(Self {
-            token_embedding: weights.get("token_embedding.weight", (vocab, dim))?,
+            token_embedding: Table::load(weights, "token_embedding.weight", (vocab, dim))?,
             blocks,
             norm: weights.get("norm.weight", dim)?,
         })
@@ -51,9 +50,19 @@ impl Umt5 {
         self.norm.elem_count()
     }
 
+    /// The dtype of the embeddings.
+    pub fn dtype(&self) -> DType {
+        self.norm.dtype()
+    }
+
+    /// The device of the embeddings.
+    pub fn device(&self) -> &Device {
+        self.norm.device()
+    }
+
     /// The number of tokens it has an embedding for.
     pub fn vocab_size(&self) -> usize {
-        self.token_embedding.dims()[0]
+        self.token_embedding.rows()
     }
 
     /// The embeddings `[1, tokens, dim]` of these tokens, at least one; no padding among them.
@@ -83,11 +92,11 @@ impl Umt5 {
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
             bail!("the vocabulary of {vocab} has no token {id}: use the tokenizer.json of this text encoder")
         }
-        let device = self.token_embedding.device();
-        let mut x = self.token_embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
+        let mut x = self.token_embedding.select(ids)?.unsqueeze(0)?;
         let mut distances = Distances { tokens: ids.len(), buckets: 0, index: None };
         for (layer, block) in self.blocks.iter().enumerate() {
             x = block.forward(&x, &mut distances, &mut |part, x| trace(&format!("blocks.{layer}{part}"), x))?;
+            block.release();
         }
         ops::rms_norm(&x, &self.norm, EPS)
     }
@@ -108,6 +117,38 @@ impl Umt5 {
             return Tensor::zeros((1, length, self.dim()), self.norm.dtype(), self.norm.device());
         }
         self.forward(ids)?.pad_with_zeros(1, 0, length - ids.len())
+    }
+}
+
+/// The rows of the tokens, `[vocab, dim]`.
+#[derive(Clone, Debug)]
+enum Table {
+    Dense(Tensor),
+    /// As it is stored; few rows are read.
+    Stored(StoredMatrix),
+}
+
+impl Table {
+    fn load(weights: &Weights, name: &str, shape: (usize, usize)) -> Result<Self> {
+        match weights.stored(name, shape)? {
+            Some(table) => Ok(Self::Stored(table)),
+            None => weights.get(name, shape).map(Self::Dense),
+        }
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Dense(table) => table.dims()[0],
+            Self::Stored(table) => table.rows(),
+        }
+    }
+
+    /// `[ids, dim]`
+    fn select(&self, ids: &[u32]) -> Result<Tensor> {
+        match self {
+            Self::Dense(table) => table.index_select(&Tensor::new(ids, table.device())?, 0),
+            Self::Stored(table) => table.select(ids),
+        }
     }
 }
 
@@ -151,6 +192,11 @@ impl Block {
             fc1: linear("ffn.fc1", dim, dim_ffn)?,
             fc2: linear("ffn.fc2", dim_ffn, dim)?,
         })
+    }
+
+    /// Releases stored weights: a prompt needs each of them once, and the encoder is larger than the diffusion transformer.
+    fn release(&self) {
+        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.fc1, &self.fc2].into_iter().for_each(Linear::release);
     }
 
     fn forward(&self, x: &Tensor, distances: &mut Distances, trace: Trace<'_>) -> Result<Tensor> {

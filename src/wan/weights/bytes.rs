@@ -17,8 +17,14 @@ pub(super) const AGAIN: &str = "download the file again";
 /// (`SIGBUS`), or it would see other numbers. Replacing the file by renaming a new one over it is harmless.
 #[derive(Clone)]
 pub(super) struct Bytes {
-    all: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    all: Source,
     range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Mapped(Arc<Mmap>),
+    Held(&'static [u8]),
 }
 
 impl Bytes {
@@ -32,12 +38,12 @@ impl Bytes {
         // that the file is not truncated meanwhile cannot be enforced; it is documented above.
         let map = unsafe { Mmap::map(&file)? };
         let range = 0..map.len();
-        Ok(Self { all: Arc::new(map), range })
+        Ok(Self { all: Source::Mapped(Arc::new(map)), range })
     }
 
     /// A file that is part of the program.
     pub(super) fn from_bytes(bytes: &'static [u8]) -> Self {
-        Self { all: Arc::new(bytes), range: 0..bytes.len() }
+        Self { all: Source::Held(bytes), range: 0..bytes.len() }
     }
 
     /// `len` bytes from `start` on; `None` if they are not all there.
@@ -48,13 +54,38 @@ impl Bytes {
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
-        &(*self.all).as_ref()[self.range.clone()]
+        let all = match &self.all {
+            Source::Mapped(map) => map,
+            Source::Held(bytes) => *bytes,
+        };
+        &all[self.range.clone()]
+    }
+
+    /// Gives the memory of a mapped part back to the system. Its pages are read from the file again when they are touched.
+    pub(super) fn release(&self) {
+        let Source::Mapped(map) = &self.all else { return };
+        release(map, self.range.clone());
     }
 
     pub(super) fn len(&self) -> usize {
         self.range.len()
     }
 }
+
+/// Releases the pages of a map that lie wholly in a range.
+#[cfg(unix)]
+fn release(map: &Mmap, range: Range<usize>) {
+    const PAGE: usize = 1 << 16;
+    let (start, end) = (range.start.next_multiple_of(PAGE), range.end / PAGE * PAGE);
+    if start < end {
+        // SAFETY: the map is read-only and of a file, so that a released page has the same bytes when it is touched again.
+        // A refused advice changes nothing.
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+}
+
+#[cfg(not(unix))]
+fn release(_: &Mmap, _: Range<usize>) {}
 
 /// Reads little-endian numbers from a slice; every read past the end is an error.
 pub(super) struct Reader<'a> {

@@ -1,7 +1,10 @@
 //! The number formats of files.
 
-use candle_core::quantized::GgmlDType;
-use candle_core::{DType, Device, Result, Tensor, WithDType};
+use std::borrow::Cow;
+
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::{DType, Device, Result, Storage, Tensor, WithDType, bail};
+use half::slice::{HalfBitsSliceExt as _, HalfFloatSliceExt as _};
 use half::{bf16, f16};
 
 use super::iq4::Iq4;
@@ -35,6 +38,69 @@ impl Encoding {
             Self::Quantized(_) | Self::Iq4(_) | Self::Unreadable(_) => None,
         }
     }
+}
+
+impl Encoding {
+    /// True if its numbers are real ones, as those of weights.
+    pub(super) const fn is_real(&self) -> bool {
+        match self {
+            Self::Plain(dtype) => matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64),
+            Self::Byte(_) | Self::Quantized(_) | Self::Iq4(_) => true,
+            Self::Unreadable(_) => false,
+        }
+    }
+
+    /// True for less than 16 bits for each number.
+    pub(super) const fn is_packed(&self) -> bool {
+        matches!(self, Self::Byte(_) | Self::Quantized(_) | Self::Iq4(_))
+    }
+
+    /// Writes the numbers of these bytes into `out`, in f32; there are as many as `out` takes.
+    pub(super) fn widen(&self, bytes: &[u8], out: &mut [f32]) -> Result<()> {
+        let halves = || bytes.as_chunks::<2>().0.iter().map(|half| u16::from_le_bytes(*half));
+        match self {
+            Self::Plain(DType::F32) => fill(out, bytes.as_chunks().0.iter().map(|number| f32::from_le_bytes(*number))),
+            Self::Plain(DType::F64) => {
+                fill(out, bytes.as_chunks().0.iter().map(|number| f64::from_le_bytes(*number) as f32));
+            }
+            // The upper half of an f32.
+            Self::Plain(DType::BF16) => fill(out, halves().map(|half| f32::from_bits(u32::from(half) << 16))),
+            Self::Plain(DType::F16) => match bytemuck::try_cast_slice::<u8, u16>(bytes) {
+                Ok(halves) if cfg!(target_endian = "little") => {
+                    halves.reinterpret_cast::<f16>().convert_to_f32_slice(out);
+                }
+                _ => fill(out, halves().map(|half| f16::from_bits(half).to_f32())),
+            },
+            Self::Byte(byte) => {
+                let table: Vec<f32> = (0..=u8::MAX).map(|code| byte.to_f32(code)).collect();
+                fill(out, bytes.iter().map(|&code| table[usize::from(code)]));
+            }
+            Self::Iq4(iq4) => iq4.widen(bytes, out),
+            Self::Quantized(GgmlDType::Q8_0) => widen_q8_0(bytes, out),
+            Self::Quantized(blocks) => {
+                let blocks = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, *blocks)?;
+                let numbers = QTensor::new(blocks, out.len())?.dequantize(&Device::Cpu)?;
+                let (storage, _) = numbers.storage_and_layout();
+                let Storage::Cpu(storage) = &*storage else { bail!("blocks of another device") };
+                out.copy_from_slice(storage.as_slice::<f32>()?);
+            }
+            Self::Plain(_) | Self::Unreadable(_) => bail!("it does not hold real numbers"),
+        }
+        Ok(())
+    }
+}
+
+/// Blocks of 32 numbers: a scale in f16, and 32 integers of 8 bits.
+fn widen_q8_0(bytes: &[u8], out: &mut [f32]) {
+    for (block, out) in bytes.as_chunks::<34>().0.iter().zip(out.as_chunks_mut::<32>().0) {
+        let [low, high, codes @ ..] = block;
+        let scale = f16::from_le_bytes([*low, *high]).to_f32();
+        fill(out, codes.iter().map(|code| f32::from(code.cast_signed()) * scale));
+    }
+}
+
+fn fill(out: &mut [f32], numbers: impl Iterator<Item = f32>) {
+    out.iter_mut().zip(numbers).for_each(|(out, number)| *out = number);
 }
 
 /// A number format of one byte.

@@ -99,6 +99,62 @@ impl Entry {
         }
     }
 
+    /// True if its rows can be read one by one: a matrix of real numbers in row-major order.
+    pub(super) fn has_rows(&self) -> bool {
+        let Data::Stored { bytes, encoding } = &self.data else { return false };
+        self.dims.len() == 2 && encoding.is_real() && !bytes.as_slice().is_empty()
+    }
+
+    /// The bytes that it takes in its file; none for one in memory.
+    pub(super) fn file_bytes(&self) -> Option<u64> {
+        match &self.data {
+            Data::Held(_) => None,
+            Data::Stored { bytes, .. } | Data::Strided { bytes, .. } => Some(bytes.len() as u64),
+        }
+    }
+
+    /// True if it is stored in less than 16 bits for each number.
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(&self.data, Data::Stored { encoding, .. } if encoding.is_packed())
+    }
+
+    /// The numbers in place, if they are stored in f32 where an f32 may lie.
+    pub(super) fn as_f32(&self) -> Option<&[f32]> {
+        match &self.data {
+            Data::Stored { bytes, encoding: Encoding::Plain(DType::F32) } if self.scales.is_none() => {
+                bytemuck::try_cast_slice(bytes.as_slice()).ok().filter(|_| cfg!(target_endian = "little"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes whole rows of a matrix from `first` on into `out`, in f32.
+    pub(super) fn widen(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let (Data::Stored { bytes, encoding }, &[rows, columns]) = (&self.data, &self.dims[..]) else {
+            bail!("it has no rows in order")
+        };
+        let count = out.len().checked_div(columns).unwrap_or(0);
+        if count * columns != out.len() || first.checked_add(count).is_none_or(|end| end > rows) {
+            bail!("rows from {first} on, {} numbers in all, are not in {rows} rows of {columns}", out.len())
+        }
+        let part = encoding.size_in_bytes(first * columns).zip(encoding.size_in_bytes(count * columns));
+        let Some(part) = part.and_then(|(start, len)| bytes.as_slice().get(start..start + len)) else {
+            bail!("rows of {columns} numbers do not come out even")
+        };
+        encoding.widen(part, out)?;
+        if let Some(scales) = &self.scales {
+            scales.scale_rows(first, columns, out);
+        }
+        Ok(())
+    }
+
+    /// Gives the memory of its pages back to the system, which reads them again when they are needed.
+    pub(super) fn release(&self) {
+        if let Data::Stored { bytes, .. } | Data::Strided { bytes, .. } = &self.data {
+            bytes.release();
+        }
+    }
+
     fn read(&self, bytes: &[u8], encoding: &Encoding, dtype: DType, device: &Device) -> Result<Tensor> {
         let dims = self.dims.as_slice();
         match encoding {

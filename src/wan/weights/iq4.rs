@@ -38,28 +38,36 @@ impl Iq4 {
 
     /// The numbers of whole blocks, in f32.
     pub(super) fn unpack(self, bytes: &[u8], dims: &[usize]) -> Result<Tensor> {
-        let mut numbers = Vec::with_capacity(bytes.len() * 2);
-        for block in bytes.chunks_exact(self.bytes()) {
+        let mut numbers = vec![0.0; bytes.len() / self.bytes() * self.numbers()];
+        self.widen(bytes, &mut numbers);
+        Tensor::from_vec(numbers, dims, &Device::Cpu)
+    }
+
+    /// Writes the numbers of whole blocks into `out`, in f32.
+    pub(super) fn widen(self, bytes: &[u8], out: &mut [f32]) {
+        for (block, out) in bytes.chunks_exact(self.bytes()).zip(out.chunks_exact_mut(self.numbers())) {
             let scale = f16::from_le_bytes([block[0], block[1]]).to_f32();
             match self {
-                Self::Nl => group(&block[2..], scale, &mut numbers),
+                Self::Nl => group(&block[2..], scale, out),
                 Self::Xs => {
                     let high = u16::from_le_bytes([block[2], block[3]]);
-                    for (index, codes) in block[8..].chunks_exact(GROUP / 2).enumerate() {
+                    let groups = block[8..].chunks_exact(GROUP / 2).zip(out.chunks_exact_mut(GROUP));
+                    for (index, (codes, out)) in groups.enumerate() {
                         let low = block[4 + index / 2] >> (4 * (index % 2)) & 0xf;
                         let factor = u16::from(low) | (high >> (2 * index) & 3) << 4;
-                        group(codes, scale * (f32::from(factor) - 32.0), &mut numbers);
+                        group(codes, scale * (f32::from(factor) - 32.0), out);
                     }
                 }
             }
         }
-        Tensor::from_vec(numbers, dims, &Device::Cpu)
     }
 }
 
-/// Adds the numbers of 16 bytes: first those of the low halves, then those of the high halves.
-fn group(codes: &[u8], scale: f32, numbers: &mut Vec<f32>) {
+/// The numbers of 16 bytes: first those of the low halves, then those of the high halves.
+fn group(codes: &[u8], scale: f32, out: &mut [f32]) {
     let value = |code: u8| scale * f32::from(VALUES[usize::from(code)]);
-    numbers.extend(codes.iter().map(|code| value(code & 0xf)));
-    numbers.extend(codes.iter().map(|code| value(code >> 4)));
+    let (low, high) = out.split_at_mut(GROUP / 2);
+    for ((code, low), high) in codes.iter().zip(low).zip(high) {
+        (*low, *high) = (value(code & 0xf), value(code >> 4));
+    }
 }

@@ -15,6 +15,7 @@ mod iq4;
 mod kind;
 mod layout;
 mod lora;
+mod matrix;
 mod open;
 mod pickle;
 mod safetensors;
@@ -37,6 +38,7 @@ use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
 pub use self::lora::Scaling;
+pub use self::matrix::StoredMatrix;
 pub use self::section::Section;
 pub(super) use self::vocabulary::{Piece, Vocabulary};
 use crate::wan::error::About;
@@ -87,6 +89,9 @@ impl Clone for Used {
 
 /// The tokenizer's model file, which ComfyUI stores beside the tensors of text encoders as one more.
 pub(super) const TOKENIZER: &str = "spiece_model";
+
+/// Numbers of a matrix from which on it stays as it is stored.
+const LARGE: usize = 1 << 20;
 
 impl Weights {
     /// Weights from tensors in memory, under the names given, cast to `dtype` on `device` when asked for.
@@ -242,6 +247,38 @@ impl Weights {
         )))
     }
 
+    /// The matrix `name` as it is stored, for the CPU kernels in f32. `None` for a GPU or another dtype, for a matrix that a LoRA changes,
+    /// and for a small one that takes little memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tensor is missing or has another shape; the message names it and the file.
+    pub fn stored(&self, name: &str, shape: impl Into<Shape>) -> Result<Option<StoredMatrix>> {
+        let (key, entry) = self.entry(name, &shape.into())?;
+        if !self.is_stored(&key, entry) {
+            return Ok(None);
+        }
+        Ok(StoredMatrix::new(entry, format!("{}: {key}", self.store.origin)))
+    }
+
+    /// The bytes that a model on the CPU allocates for these weights, and those that stay in their files.
+    pub fn memory(&self) -> (u64, u64) {
+        let store = &self.store;
+        let of = |(name, entry): (&String, &Entry)| match entry.file_bytes() {
+            Some(bytes) if self.is_stored(name, entry) => (0, bytes),
+            _ => (entry.dims.iter().product::<usize>() as u64 * 4, 0),
+        };
+        store.entries.iter().map(of).fold((0, 0), |sum, bytes| (sum.0 + bytes.0, sum.1 + bytes.1))
+    }
+
+    /// True if a matrix stays as it is stored.
+    fn is_stored(&self, key: &str, entry: &Entry) -> bool {
+        let store = &self.store;
+        let is_for_kernels = store.dtype == DType::F32 && store.device.is_cpu();
+        let is_large = entry.is_packed() || entry.dims.iter().product::<usize>() >= LARGE;
+        is_for_kernels && is_large && entry.has_rows() && !store.deltas.contains_key(key)
+    }
+
     /// The tensor `name` in its quantised block format; `None` if it is stored dense.
     ///
     /// # Errors
@@ -373,10 +410,18 @@ impl Store {
         }
     }
 
+    /// A copy of a tensor, whose pages are then released.
     fn read(&self, key: &str, entry: &Entry) -> Result<Tensor> {
-        let Some(deltas) = self.deltas.get(key) else { return entry.tensor(self.dtype, &self.device) };
-        let weight = entry.tensor(DType::F32, &self.device)?;
-        deltas.iter().try_fold(weight, |weight, delta| delta.add_to(&weight))?.to_dtype(self.dtype)
+        let tensor = match self.deltas.get(key) {
+            None => entry.tensor(self.dtype, &self.device)?,
+            Some(deltas) => {
+                let weight = entry.tensor(DType::F32, &self.device)?;
+                deltas.iter().try_fold(weight, |weight, delta| delta.add_to(&weight))?.to_dtype(self.dtype)?
+            }
+        };
+        entry.release();
+        self.deltas.get(key).into_iter().flatten().for_each(Delta::release);
+        Ok(tensor)
     }
 }
 

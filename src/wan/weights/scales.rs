@@ -49,6 +49,18 @@ impl Scales {
         self.values.first().copied().unwrap_or(1.0)
     }
 
+    /// Multiplies whole rows, from row `first` on, by their factors.
+    pub(super) fn scale_rows(&self, first: usize, columns: usize, numbers: &mut [f32]) {
+        for (row, numbers) in numbers.chunks_mut(columns.max(1)).enumerate() {
+            let factors = &self.values[(first + row) / self.block[0] * self.across..];
+            for (numbers, factor) in numbers.chunks_mut(self.block[1].min(columns)).zip(factors) {
+                for number in numbers {
+                    *number *= factor;
+                }
+            }
+        }
+    }
+
     /// Calls `take` with each run of numbers that share a factor, in row-major order.
     pub(super) fn each_run<T>(&self, numbers: &[T], dims: &[usize], mut take: impl FnMut(&[T], f32)) {
         if self.is_single() {

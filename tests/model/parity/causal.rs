@@ -40,15 +40,15 @@ fn schedule(config: &Value) -> FewStep {
 }
 
 /// `[batch, frames, channels, ..]`, as the peers' pipelines have it, from and to the model's `[batch, channels, frames, ..]`.
-fn swap(x: &Tensor) -> Tensor {
+pub(super) fn swap(x: &Tensor) -> Tensor {
     x.transpose(1, 2).and_then(|x| x.contiguous()).expect("a video")
 }
 
 /// The recorded draws, in their order.
-struct Recorded {
-    noise: Tensor,
-    renoise: Tensor,
-    drawn: usize,
+pub(super) struct Recorded {
+    pub(super) noise: Tensor,
+    pub(super) renoise: Tensor,
+    pub(super) drawn: usize,
 }
 
 impl Noise for Recorded {

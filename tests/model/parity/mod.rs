@@ -4,8 +4,10 @@
 //! and seeds. No test assumes the sizes of the checked-in ones.
 
 mod causal;
+mod causvid;
 mod clips;
 mod dit;
+mod krea;
 mod lora;
 mod micro;
 mod micro_text;

@@ -11,4 +11,5 @@ mod layouts;
 mod lora;
 pub mod make;
 mod refusal;
+mod stored;
 mod torch;

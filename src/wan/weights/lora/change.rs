@@ -62,6 +62,17 @@ impl Delta {
         Self { form: Form::Matrix(change), strength }
     }
 
+    /// Releases the pages of its files.
+    pub(in super::super) fn release(&self) {
+        match &self.form {
+            Form::Whole(entry) => entry.release(),
+            Form::Matrix(change) => match &change.product {
+                Product::One(matrix) => matrix.release(),
+                Product::Hadamard(a, b) | Product::Kronecker(a, b) => [a, b].into_iter().for_each(Matrix::release),
+            },
+        }
+    }
+
     /// A tensor in f32, changed.
     pub(in super::super) fn add_to(&self, weight: &Tensor) -> Result<Tensor> {
         let change = match &self.form {
@@ -145,6 +156,13 @@ impl Matrix {
                 ([rows, rank], [same, columns]) if rank == same && rank > 0 => Ok([rows, columns]),
                 _ => bail!("{:?} times {:?} does not fit", up.dims, down.dims),
             },
+        }
+    }
+
+    fn release(&self) {
+        match self {
+            Self::Whole(entry) => entry.release(),
+            Self::Product(up, down) => [up, down].into_iter().for_each(Entry::release),
         }
     }
 
