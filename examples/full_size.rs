@@ -137,9 +137,9 @@ fn write(stem: &Path, tensors: &[Shape], format: Format) -> Result<PathBuf> {
     let path = stem.with_extension(if format == Format::Q8 { "gguf" } else { "safetensors" });
     let mut file = BufWriter::with_capacity(1 << 24, File::create(&path)?);
     if format == Format::Q8 {
-        gguf_header(&mut file, tensors)?
+        gguf_header(&mut file, tensors)?;
     } else {
-        safetensors_header(&mut file, tensors, format)?
+        safetensors_header(&mut file, tensors, format)?;
     }
     for (_, shape, deviation) in tensors {
         let own = format_of(shape, format);

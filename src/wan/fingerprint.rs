@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn shards_are_taken_by_their_names() {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, bytes) in [("b-2-of-2.safetensors", b"two"), ("a-1-of-2.safetensors", b"one"), ("notes.txt", b"not")]
+        for (name, bytes) in [("a-2-of-2.safetensors", b"two"), ("a-1-of-2.safetensors", b"one"), ("notes.txt", b"not")]
         {
             std::fs::write(folder.path().join(name), bytes).expect("written");
         }
