@@ -211,9 +211,7 @@ impl Rollout {
                 "a chunk of {frames} frames with {shown} of them shown cannot be made again; finish it, and show fewer"
             )
         }
-        if let Some(context) = self.next_context.take() {
-            self.context = context;
-        }
+        self.take_context();
         self.trajectory.remake(shown);
         (self.sample, self.estimate) = (None, None);
         self.stage = Stage::Denoise(0);
