@@ -81,7 +81,7 @@ pub const MODELS: [Model; 6] = [
     // shows shard 4 with 9.84 GB.
     Model {
         name: "wan2.1-t2v-14b",
-        about: "Wan 2.1 with 14 billion parameters: whole clips at 480p and 720p, 57 GB",
+        about: "Wan 2.1 with 14 billion parameters: whole clips at 480p and 720p",
         family: "wan",
         licence: Licence {
             page: "https://huggingface.co/Wan-AI/Wan2.1-T2V-14B",
@@ -183,7 +183,7 @@ pub const MODELS: [Model; 6] = [
     // and the licence: an audit of the hub's API at 6b5d204f (28.58 GB).
     Model {
         name: "krea-realtime",
-        about: "Krea Realtime 14B: streams clips in four steps, 29 GB",
+        about: "Krea Realtime 14B: streams clips in four steps",
         family: "krea",
         licence: Licence {
             of: "Krea Realtime",

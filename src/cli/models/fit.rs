@@ -1,6 +1,6 @@
 //! `bendrack models fit`: the memory of a model, before it is loaded.
 
-use indicatif::HumanBytes;
+use indicatif::DecimalBytes;
 
 use crate::cli::model::ModelFlags;
 use crate::cli::{Failure, memory, print, print_json, size};
@@ -39,7 +39,7 @@ impl Fit {
 /// The needs as a table, and the verdict.
 fn table(needs: &Needs, room: Option<u64>) -> String {
     let line = |(part, held, mapped): (&str, u64, u64)| {
-        format!("{part:<14} {:>12} {:>12}", HumanBytes(held).to_string(), HumanBytes(mapped).to_string())
+        format!("{part:<14} {:>12} {:>12}", DecimalBytes(held).to_string(), DecimalBytes(mapped).to_string())
     };
     let mut lines = vec![format!("{:<14} {:>12} {:>12}", "", "in memory", "in files")];
     lines.extend(needs.parts.iter().map(|need| line((need.part, need.held, need.mapped))));
@@ -51,7 +51,7 @@ fn table(needs: &Needs, room: Option<u64>) -> String {
 fn verdict(needs: &Needs, room: Option<u64>) -> String {
     let (held, mapped) = (needs.held(), needs.mapped());
     let Some(room) = room else { return "The free memory of this machine is unknown.".to_owned() };
-    let free = HumanBytes(room);
+    let free = DecimalBytes(room);
     if held > room {
         let advice = "a smaller --size, fewer LoRAs, or a transformer in bf16, fp8 or GGUF needs less";
         format!("It does not fit: {free} of memory are free. {}.", capitalised(advice))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use super::folder;
 use crate::cli::interrupt::Interrupt;
@@ -87,7 +87,7 @@ impl Get {
 
     /// Prints the files, the licences and the notes of a plan.
     fn show(&self, plan: &Plan) -> Result<(), Failure> {
-        let (all, missing) = (HumanBytes(plan.total_bytes()), HumanBytes(plan.bytes_to_fetch()));
+        let (all, missing) = (DecimalBytes(plan.total_bytes()), DecimalBytes(plan.bytes_to_fetch()));
         let mut lines = vec![format!("{}: {all}, of which {missing} to download", plan.folder.display())];
         lines.extend(plan.files.iter().map(|file| format!("  {}", line(file))));
         lines.extend(plan.licences.iter().map(|licence| format!("Licence of {licence}")));
@@ -111,7 +111,7 @@ impl Get {
 fn list() -> String {
     let line = |model: &Model| {
         let bytes = model.sources(TextEncoder::default()).iter().filter_map(|source| source.bytes).sum();
-        format!("{:<16} {}; {} in all, {}", model.name, model.about, HumanBytes(bytes), model.licence.id)
+        format!("{:<16} {}; {} in all, {}", model.name, model.about, DecimalBytes(bytes), model.licence.id)
     };
     let models: Vec<String> = MODELS.iter().map(line).collect();
     let models = models.join("\n");
@@ -122,11 +122,11 @@ fn list() -> String {
 
 /// A file of a plan.
 fn line(file: &PlannedFile) -> String {
-    let size = file.size.map_or_else(|| "size unknown".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let size = file.size.map_or_else(|| "size unknown".to_owned(), |bytes| DecimalBytes(bytes).to_string());
     let state = match &file.state {
         State::Present => "is here".to_owned(),
         State::Unchecked => "is here, to be checked".to_owned(),
-        State::Partly(bytes) => format!("{} are here", HumanBytes(*bytes)),
+        State::Partly(bytes) => format!("{} are here", DecimalBytes(*bytes)),
         State::Linked(path) => format!("from {}", path.display()),
         State::Missing => format!("from {}", file.origin),
     };
@@ -161,7 +161,9 @@ struct Bar(ProgressBar);
 impl Bar {
     fn new(is_quiet: bool) -> Self {
         let bar = if is_quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        let style = ProgressStyle::with_template("{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+        let style = ProgressStyle::with_template(
+            "{wide_msg} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+        );
         Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 }
