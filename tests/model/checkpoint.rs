@@ -320,3 +320,40 @@ fn flags_choose_parts_and_loras() -> Result<()> {
     assert_eq!(code, Some(0), "{text}");
     Ok(())
 }
+
+/// The memory of a model before it is loaded: small matrices are held in f32, others stay in their files.
+#[test]
+fn the_memory_of_a_model_is_known_before_it_is_loaded() -> Result<()> {
+    let models = tempfile::tempdir().expect("a folder");
+    let root = models.path().join("self-forcing-toy");
+    complete(&root)?;
+    let fit = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bendrack"));
+        let output = command.args(["models", "fit"]).args(args).env("BENDRACK_MODELS", models.path()).output();
+        let output = output.expect("the program");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let needs = |args: &[&str]| -> serde_json::Value {
+        let text = fit(&[&["--model", "self-forcing-toy", "--json"], args].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    };
+    let of = |needs: &serde_json::Value, part: &str, key: &str| {
+        let parts = needs["parts"].as_array().expect("parts");
+        let need = parts.iter().find(|need| need["part"] == part).unwrap_or_else(|| panic!("no {part} in {needs}"));
+        need[key].as_u64().expect("bytes")
+    };
+    let (small, large) = (needs(&["--size", "32x32"]), needs(&["--size", "64x64"]));
+    let numbers: usize =
+        candle_core::safetensors::load(root.join("diffusion_pytorch_model.safetensors"), &Device::Cpu)?
+            .values()
+            .map(Tensor::elem_count)
+            .sum();
+    assert_eq!(of(&small, "transformer", "held"), 4 * numbers as u64);
+    assert_eq!(of(&small, "transformer", "mapped"), 0);
+    for part in ["KV cache", "model call", "decoding"] {
+        assert_eq!(4 * of(&small, part, "held"), of(&large, part, "held"), "{part} grows with the picture");
+    }
+    assert!(fit(&["--model", "self-forcing-toy"]).contains("It fits"));
+    assert!(fit(&[]).contains("give a model with --model"));
+    Ok(())
+}

@@ -5,7 +5,7 @@ use indicatif::DecimalBytes;
 use crate::cli::model::ModelFlags;
 use crate::cli::{Failure, memory, print, print_json, size};
 use crate::wan::error::message;
-use crate::wan::needs::Needs;
+use crate::wan::needs::{Need, Needs};
 
 #[derive(clap::Args)]
 pub(super) struct Fit {
@@ -26,7 +26,7 @@ impl Fit {
         let needs = Needs::of(&checkpoint, self.size).map_err(failed)?;
         let room = memory::room();
         if self.json {
-            let part = |need: &crate::wan::needs::Need| serde_json::json!({ "part": need.part, "held": need.held, "mapped": need.mapped });
+            let part = |need: &Need| serde_json::json!({ "part": need.part, "held": need.held, "mapped": need.mapped });
             let parts: Vec<_> = needs.parts.iter().map(part).collect();
             let json =
                 serde_json::json!({ "parts": parts, "held": needs.held(), "mapped": needs.mapped(), "room": room });
@@ -53,8 +53,9 @@ fn verdict(needs: &Needs, room: Option<u64>) -> String {
     let Some(room) = room else { return "The free memory of this machine is unknown.".to_owned() };
     let free = DecimalBytes(room);
     if held > room {
-        let advice = "a smaller --size, fewer LoRAs, or a transformer in bf16, fp8 or GGUF needs less";
-        format!("It does not fit: {free} of memory are free. {}.", capitalised(advice))
+        format!(
+            "It does not fit: {free} of memory are free. A smaller --size needs less, and so does a model without LoRAs."
+        )
     } else if held + mapped > room {
         format!(
             "It fits, but slowly: {free} are free, so weights are read from the disk in each call. A transformer in fp8 or GGUF is smaller."
@@ -64,15 +65,9 @@ fn verdict(needs: &Needs, room: Option<u64>) -> String {
     }
 }
 
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wan::needs::Need;
 
     #[test]
     fn the_verdict_compares_memory_and_files_with_the_room() {

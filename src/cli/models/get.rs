@@ -6,12 +6,9 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use super::folder;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{Failure, memory, print};
+use crate::cli::{Failure, print};
 use crate::fetch::{MODELS, Model, Place, Plan, PlannedFile, Progress, Repo, Report, Settings, State, TextEncoder};
 use crate::terminal;
-
-/// Memory below which the original text encoder hardly fits, in bytes.
-const SMALL_MEMORY: u64 = 20 << 30;
 
 #[derive(clap::Args)]
 pub(super) struct Get {
@@ -97,12 +94,7 @@ impl Get {
         } else {
             terminal::print_error(text);
         }
-        let large = plan.files.iter().any(|file| file.path == TextEncoder::Bf16.source().to);
-        let small = large && memory::room().is_some_and(|room| room < SMALL_MEMORY);
-        let advice = small.then(|| {
-            "this machine has little memory for the text encoder in bf16; --text-encoder q8 or q4 takes a half or a third".to_owned()
-        });
-        plan.notes.iter().chain(&advice).for_each(|note| terminal::print_error(format_args!("warning: {note}")));
+        plan.notes.iter().for_each(|note| terminal::print_error(format_args!("warning: {note}")));
         Ok(())
     }
 }
