@@ -232,3 +232,21 @@ fn screenshots_of_probes() {
         shoot(&mut window, &format!("compare_{arrangement}"));
     }
 }
+
+#[test]
+fn another_prompt_moves_no_pad() {
+    let (mut window, fake) = window(first_bend());
+    fake.play(1);
+    window.run_steps(2);
+    let before = window.get_by_label("empty pad 1").rect();
+    let long: Vec<String> = (0..60).map(|number| format!("word{number}")).collect();
+    for (index, text) in [String::new(), "tulip".to_owned(), long.join(" ")].into_iter().enumerate() {
+        window.state_mut().workspace.editor.set("prompt", "text", json!(text));
+        for number in 0..8 {
+            fake.play(2 + 8 * index as u64 + number);
+            window.run_steps(1);
+        }
+        assert_eq!(window.get_by_label("empty pad 1").rect(), before, "the pad beside {text:?}");
+    }
+    assert!(window.query_by_label("word word59").is_some(), "the last word is in the list that scrolls");
+}

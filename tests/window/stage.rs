@@ -463,6 +463,22 @@ fn perform_mode_has_pads_and_macros_and_locks_the_patch() {
 }
 
 #[test]
+fn three_knobs_fill_a_row_of_perform_mode_at_each_scale() {
+    let mut start = first_bend();
+    let ports = ["rotate.amount", "lfo.rate", "rotate.angle", "heat.amount"];
+    start.stage.macros = ports.map(|port| port.parse().unwrap()).into();
+    let (mut window, _) = window(start);
+    window.get_by_label("Perform").click();
+    for scale in [0.75, 0.9, 1.0, 1.1, 1.25, 1.5] {
+        window.ctx.set_zoom_factor(scale);
+        window.run_steps(4);
+        let tops = ports.map(|port| window.get_by_label(&format!("macro {port}")).rect().top());
+        assert!(tops[0] == tops[1] && tops[1] == tops[2], "the first row at {scale}: {tops:?}");
+        assert!(tops[3] > tops[0], "the second row at {scale}: {tops:?}");
+    }
+}
+
+#[test]
 fn a_knob_is_chosen_for_perform_mode_in_its_menu() {
     let (mut window, _) = window(first_bend());
     let pos = window.get_by_label("rate of lfo").rect().center();

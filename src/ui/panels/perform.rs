@@ -17,15 +17,17 @@ use crate::ui::workspace::Workspace;
 
 /// The height of a pad.
 const PAD: f32 = 56.0;
-/// The size of a macro.
-const MACRO: Vec2 = vec2(104.0, 144.0);
+/// The macros, and the pads, in a row.
+const COLUMNS: f32 = 3.0;
+/// The height of a macro.
+const MACRO: f32 = 144.0;
 /// The size of the knob of a macro.
 const KNOB: f32 = 56.0;
 
 /// Shows the pads, the crossfader and the macros of the patch.
 pub fn perform_ui(ui: &mut Ui, workspace: &mut Workspace) {
-    let width = (ui.available_width() - 2.0 * 4.0) / 3.0;
-    pads_ui(ui, &mut workspace.editor, 3, vec2(width, PAD));
+    let width = (ui.available_width() - (COLUMNS - 1.0) * 4.0) / COLUMNS;
+    pads_ui(ui, &mut workspace.editor, COLUMNS as usize, vec2(width, PAD));
     ui.horizontal(|ui| morph_ui(ui, &mut workspace.editor));
     fade_ui(ui, &mut workspace.editor);
     ui.separator();
@@ -37,20 +39,22 @@ pub fn perform_ui(ui: &mut Ui, workspace: &mut Workspace) {
     ScrollArea::vertical().show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(theme::UNIT, theme::UNIT);
+            // Whole points, so that no rounding pushes the last one of a row to the next.
+            let width = ((ui.available_width() - (COLUMNS - 1.0) * theme::UNIT) / COLUMNS).floor();
             for port in &macros {
-                macro_ui(ui, workspace, port);
+                macro_ui(ui, workspace, port, width);
             }
         });
     });
 }
 
 /// A knob, switch, choice or text, with its name and that of its node.
-fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port) {
+fn macro_ui(ui: &mut Ui, workspace: &mut Workspace, port: &Port, width: f32) {
     let patch = Arc::clone(workspace.editor.patch());
     let Some(input) = input_of(&patch, &port.node, &port.port) else { return };
     let field = InputRef { id: &port.node, name: &port.port, input };
     let is_text = input.kind == Kind::Text;
-    let size = if is_text { vec2(2.0 * MACRO.x + theme::UNIT, MACRO.y) } else { MACRO };
+    let size = vec2(if is_text { 2.0 * width + theme::UNIT } else { width }, MACRO);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     ui.painter().rect_filled(rect, 6.0, theme::node());
     let title = subpatch::title(&patch, &port.node).to_owned();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use eframe::egui::{
-    self, Align2, Color32, CornerRadius, CursorIcon, DragAndDrop, Rect, Response, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, WidgetType, pos2, vec2,
+    self, Align2, Color32, CornerRadius, CursorIcon, DragAndDrop, Rect, Response, ScrollArea, Sense, Stroke,
+    StrokeKind, Ui, WidgetInfo, WidgetType, pos2, vec2,
 };
 
 use crate::media::Map;
@@ -16,12 +16,29 @@ use crate::ui::workspace::probes::Probe;
 
 /// The height of a chip.
 const HEIGHT: f32 = 26.0;
+/// The space between chips, and between their lines.
+const GAP: f32 = 4.0;
+/// The lines of chips in sight. Their height is fixed, so that another prompt moves no pad; a longer prompt scrolls.
+const LINES: f32 = 2.0;
 /// The most words with a live map.
 const MOST_MAPS: usize = 32;
 
 /// Shows a chip for each word of the prompt. A click targets it, an Alt-click mutes it, a drag brings it to the canvas. `place` is the
 /// place for a new node; without `can_edit`, the words only show their maps. Returns the name of the probe of the word under the pointer.
 pub fn words_ui(
+    ui: &mut Ui,
+    workspace: &mut Workspace,
+    place: impl Fn(&Workspace) -> [f64; 2],
+    can_edit: bool,
+) -> Option<String> {
+    let height = LINES * (HEIGHT + GAP);
+    ui.set_min_height(height);
+    let area = ScrollArea::vertical().id_salt("words").max_height(height).min_scrolled_height(height);
+    area.auto_shrink(false).show(ui, |ui| chips_ui(ui, workspace, place, can_edit)).inner
+}
+
+/// The chips of [`words_ui`].
+fn chips_ui(
     ui: &mut Ui,
     workspace: &mut Workspace,
     place: impl Fn(&Workspace) -> [f64; 2],
@@ -41,7 +58,7 @@ pub fn words_ui(
     let most = means.iter().flatten().copied().fold(1e-9, f64::max);
     let mut hovered = None;
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = [4.0, 4.0].into();
+        ui.spacing_mut().item_spacing = [GAP, GAP].into();
         for (word, mean) in words.into_iter().zip(means) {
             let name = Probe::Word(word.to_owned()).to_string();
             let is_on = is_aimed(&patch, word);
