@@ -6,6 +6,7 @@ use candle_core::{Result, bail};
 
 use super::models;
 use crate::engine::Model;
+use crate::engine::model::WAN_SIZE;
 use crate::wan::checkpoint::Checkpoint;
 use crate::wan::family::Family;
 use crate::wan::parts::{Choice, Lora, Part};
@@ -39,6 +40,13 @@ impl ModelFlags {
     /// Loads the model: the one given, else that of this name.
     pub(super) fn open_or(&self, default: &str) -> Result<Model> {
         models::open(self.model.as_deref().unwrap_or(default), self.choice())
+    }
+
+    /// A warning if the model that is given needs more memory for pictures of this size than is free; none for mini. A problem of its
+    /// files is not reported here: loading it reports it.
+    pub(super) fn strain(&self, size: Option<(usize, usize)>) -> Option<String> {
+        self.model.as_ref().filter(|model| *model != Family::Mini.name())?;
+        models::strain(&self.checkpoint().ok()?, size.unwrap_or(WAN_SIZE))
     }
 
     /// The files of the model that is given.

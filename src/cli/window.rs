@@ -99,7 +99,9 @@ mod open {
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
             let load = move || {
-                let model = model.open()?;
+                let strain = model.strain(size);
+                let mut model = model.open()?;
+                model.warnings.extend(strain);
                 let size = size.unwrap_or(model.size);
                 let mut engine = Engine::new(model, Arc::new(plan), size)?;
                 engine.set_sound(sound);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bendrack_nodes::program::{Blend, Measure, Pass, Program, Switch, Tap};
 use bendrack_nodes::tick::DenoisingStep;
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use super::model::{LATENT_PIXELS, Model};
@@ -217,6 +217,16 @@ impl Denoiser {
     /// Drops past frames and the chunk under way.
     pub(super) fn drop_past(&mut self) {
         self.generator.reset();
+    }
+
+    /// The latent frame whose last picture is encoded again before the next chunk.
+    pub(super) fn reencoded(&self) -> Option<usize> {
+        self.generator.reencoded()
+    }
+
+    /// Replaces the first frame of the past by a picture that is encoded again, `[1, channels, 1, height, width]`.
+    pub(super) fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
+        self.generator.set_context_frame(latent)
     }
 
     /// Sets how much the next call attends to past frames.

@@ -16,6 +16,7 @@ use crate::wan::parts::Choice;
 use crate::wan::scheduler::{Sampling, Schedule};
 use crate::wan::text::TextEncoder;
 use crate::wan::transformer::Transformer;
+use crate::wan::vae::Encoder;
 
 /// A model that generates videos, chunk after chunk or clip after clip. Clones share its weights.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Model {
     pub text: TextEncoder,
     /// Latents to pictures.
     pub decoder: Arc<dyn FrameDecoder>,
+    /// Pictures to latents, for a model that sees its own pictures again.
+    pub encoder: Option<Arc<Encoder>>,
     /// The files it was loaded from; none for the small model.
     pub checkpoint: Option<Checkpoint>,
     /// The problems of its files that do not stop it.
@@ -61,6 +64,8 @@ pub const LATENT_SECS: f64 = LATENT_FRAMES as f64 / FRAME_RATE;
 pub const LATENT_FRAMES: usize = 4;
 /// Latent frames of a clip, unless the patch sets its length: 81 pictures, the length that Wan was trained for.
 const CLIP_FRAMES: usize = 21;
+/// The width and height of pictures that Wan was trained for.
+pub const WAN_SIZE: (usize, usize) = (832, 480);
 /// Pixels per token, along each side.
 pub const TOKEN_PIXELS: usize = PATCH * LATENT_PIXELS;
 
@@ -78,6 +83,7 @@ impl Model {
             transformer: Arc::new(mini.transformer),
             text: mini.text,
             decoder: mini.decoder,
+            encoder: None,
             warnings: Vec::new(),
             checkpoint: None,
             denoising: Denoising::default(),
@@ -101,10 +107,11 @@ impl Model {
             text: checkpoint.text_encoder(dtype, &device)?,
             transformer: Arc::new(checkpoint.transformer(dtype, &device)?),
             decoder: checkpoint.decoder(dtype, &device)?,
+            encoder: checkpoint.encoder(dtype, &device)?.map(Arc::new),
             warnings: checkpoint.warnings()?,
             checkpoint: Some(checkpoint),
             denoising: Denoising::default(),
-            size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { (832, 480) },
+            size: if family == Family::Mini { (mini::SIDE, mini::SIDE) } else { WAN_SIZE },
         })
     }
 

@@ -50,6 +50,13 @@ struct Lane {
     measurements: Arc<Measurements>,
 }
 
+/// The pictures of a latent frame.
+pub(super) struct Decoded {
+    pub(super) pictures: Vec<Arc<Picture>>,
+    /// The last one as it was decoded: `[1, 3, height, width]` in 0..1.
+    pub(super) last: Tensor,
+}
+
 /// A presenter apart from the features of its decoder, to be stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredPresenter {
@@ -107,7 +114,7 @@ impl Presenter {
 
     /// The pictures of a latent frame, from `[1, channels, 1, height, width]`; none if they are not finite. They then have no effect on
     /// later ones.
-    pub(super) fn decode(&mut self, latents: &Tensor, latent: usize) -> Result<Option<Vec<Arc<Picture>>>> {
+    pub(super) fn decode(&mut self, latents: &Tensor, latent: usize) -> Result<Option<Decoded>> {
         if self.timeline.begins_at(latent) {
             self.decoder.reset();
         }
@@ -115,7 +122,8 @@ impl Presenter {
         let before = self.decoder.clone();
         let frames = self.decoder.push(&latents)?;
         if is_finite(&frames)? {
-            return pictures(&frames).map(Some);
+            let last = frames.narrow(0, frames.dim(0)? - 1, 1)?;
+            return Ok(Some(Decoded { pictures: pictures(&frames)?, last }));
         }
         self.decoder = before;
         Ok(None)

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bendrack_nodes::program::Measure;
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
 use super::make::MadeChunk;
+use super::presenter::Decoded;
 use super::{Engine, Frame, Warning};
 use crate::bend;
 use crate::media::Picture;
+use crate::wan::ops::is_finite;
 
 impl Engine {
     /// The latent frames that are made and not yet shown, by number.
@@ -42,8 +44,11 @@ impl Engine {
         let pictures = match &made.latents {
             Some(latents) => {
                 let latents = latents.narrow(2, index, 1)?;
-                if let Some(pictures) = self.times.decode.time(|| self.presenter.decode(&latents, latent))? {
+                if let Some(Decoded { pictures, last }) =
+                    self.times.decode.time(|| self.presenter.decode(&latents, latent))?
+                {
                     self.is_checked = true;
+                    self.look_again(&last, latent)?;
                     self.measure_picture(&pictures, latent, index + 1 == made.frames.len());
                     pictures
                 } else {
@@ -61,6 +66,16 @@ impl Engine {
         let controls = self.ticker.lanes().get(index).cloned().unwrap_or_default();
         let known = (controls, Arc::new(self.ticker.measurements().clone()));
         Ok(self.times.compose.time(|| presenter.present(pictures, (latent, index), program, (taps, probes), known)))
+    }
+
+    /// Encodes the last picture of a latent frame, `[1, 3, height, width]` in 0..1, if the model sees it again before the next chunk.
+    fn look_again(&mut self, picture: &Tensor, latent: usize) -> Result<()> {
+        let Some(encoder) = self.model.encoder.as_ref().filter(|_| self.denoiser.reencoded() == Some(latent)) else {
+            return Ok(());
+        };
+        let seen = self.times.decode.time(|| encoder.encode(&picture.affine(2.0, -1.0)?))?.unsqueeze(2)?;
+        // A picture beyond the encoder's range leaves the past as it is.
+        if is_finite(&seen)? { self.denoiser.set_context_frame(&seen) } else { Ok(()) }
     }
 
     /// The last picture, in place of those of a latent frame.

@@ -13,6 +13,7 @@ use super::error::{About, message};
 use super::family::Family;
 use super::fingerprint::Fingerprint;
 use super::parts::{Choice, Lora, MODEL_FILE, Part};
+use super::streaming::Refresh;
 use super::taehv::{self, TIME_UPSCALE};
 use super::text::{PromptStore, TextEncoder, Tokenizer, Umt5};
 use super::transformer::Transformer;
@@ -148,13 +149,21 @@ impl Checkpoint {
         Transformer::load(&self.open_merged(dtype, device)?, self.read_config()?.as_ref())
     }
 
-    /// The problems of its files that do not stop the model: tensors of LoRAs that are left out.
+    /// The problems of its files that do not stop the model: tensors of LoRAs that are left out, and a missing encoder of pictures.
     ///
     /// # Errors
     ///
     /// Fails if a file is damaged, or if a LoRA does not fit.
     pub fn warnings(&self) -> Result<Vec<String>> {
-        Ok(self.open_merged(DType::F32, &Device::Cpu)?.warnings().to_vec())
+        let mut warnings = self.open_merged(DType::F32, &Device::Cpu)?.warnings().to_vec();
+        if self.needs_encoder() && self.open_encoder(DType::F32, &Device::Cpu)?.is_none() {
+            warnings.push(format!(
+                "no encoder of the Wan VAE: {} sees an old picture again before each chunk, and keeps its first latent frame \
+                 instead; add Wan2.1_VAE.pth to the folder",
+                self.family
+            ));
+        }
+        Ok(warnings)
     }
 
     /// Opens the transformer, with its LoRAs.
@@ -253,10 +262,12 @@ impl Checkpoint {
                 fingerprint.add_bytes("strength", &lora.strength.to_le_bytes())?;
             }
         }
+        let encoder = self.vae.as_deref().filter(|path| self.needs_encoder() && decoder != Some(*path));
         for (part, path) in [
             ("text encoder", self.text_encoder.as_deref()),
             ("tokenizer", self.tokenizer.as_deref()),
             ("decoder", decoder),
+            ("encoder", encoder),
         ] {
             if let Some(path) = path {
                 fingerprint.add(part, path)?;
@@ -294,6 +305,29 @@ impl Checkpoint {
         };
         weights.finish()?;
         Ok(decoder)
+    }
+
+    /// Loads the encoder of the Wan VAE for a model that sees its own pictures again; none for others, and none if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is damaged.
+    pub fn encoder(&self, dtype: DType, device: &Device) -> Result<Option<vae::Encoder>> {
+        let weights = if self.needs_encoder() { self.open_encoder(dtype, device)? } else { None };
+        weights.map(|weights| vae::Encoder::load(&weights)).transpose()
+    }
+
+    /// True if the model sees its own pictures again.
+    pub(super) fn needs_encoder(&self) -> bool {
+        self.family.streaming().is_some_and(|streaming| matches!(streaming.refresh, Refresh::Recompute { .. }))
+    }
+
+    /// The VAE's file, if it has an encoder.
+    pub(super) fn open_encoder(&self, dtype: DType, device: &Device) -> Result<Option<Weights>> {
+        let Some(path) = &self.vae else { return Ok(None) };
+        let weights = Weights::open(path, dtype, device)?;
+        let has_encoder = weights.dims("encoder.conv1.weight").is_some();
+        Ok(has_encoder.then_some(weights))
     }
 }
 

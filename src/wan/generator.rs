@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use super::clip::Clips;
@@ -104,6 +104,20 @@ pub trait Generator: Send {
 
     /// Recaches past frames before the next chunk.
     fn recache(&mut self) {}
+
+    /// The frame whose last picture is encoded again before the next chunk: see [`Rollout::reencoded`].
+    fn reencoded(&self) -> Option<usize> {
+        None
+    }
+
+    /// Replaces the first frame of the past: see [`Rollout::set_context_frame`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the latent is not one frame of the video's size.
+    fn set_context_frame(&mut self, _latent: &Tensor) -> Result<()> {
+        Ok(())
+    }
 
     /// Sets how much the frames of a chunk attend to past frames, from the next call on.
     fn set_past_visibility(&mut self, _: PastVisibility) {}
@@ -211,6 +225,14 @@ impl Generator for Rollout {
 
     fn recache(&mut self) {
         Self::recache(self);
+    }
+
+    fn reencoded(&self) -> Option<usize> {
+        Self::reencoded(self)
+    }
+
+    fn set_context_frame(&mut self, latent: &Tensor) -> Result<()> {
+        Self::set_context_frame(self, latent)
     }
 
     fn set_past_visibility(&mut self, visibility: PastVisibility) {

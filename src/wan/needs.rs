@@ -48,7 +48,7 @@ impl Needs {
         let config = checkpoint.sizes()?;
         let merged = checkpoint.open_merged(DType::F32, &Device::Cpu)?;
         let open = |path| Weights::open(path, DType::F32, &Device::Cpu);
-        let encoder = checkpoint.text_encoder.as_deref().map(open).transpose()?;
+        let text = checkpoint.text_encoder.as_deref().map(open).transpose()?;
         let decoder = checkpoint.decoder_file().map(|file| open(file.path())).transpose()?;
         let part = |part, weights: Option<&Weights>| {
             let (held, mapped) = weights.map_or((0, 0), Weights::memory);
@@ -58,17 +58,21 @@ impl Needs {
         let pixels = (width * height) as u64;
         let tokens = pixels / (PATCH * LATENT_PIXELS).pow(2) as u64;
         let channels = if checkpoint.taehv.is_some() { TAEHV_CHANNELS } else { VAE_CHANNELS };
-        Ok(Self {
-            parts: vec![
-                held("program", PROGRAM),
-                part("text encoder", encoder.as_ref()),
-                part("transformer", Some(&merged)),
-                held("KV cache", kv_cache(checkpoint.family, &config, tokens)),
-                held("model call", call(checkpoint.family, &config, tokens)),
-                part("decoder", decoder.as_ref()),
-                held("decoding", pixels * channels * NUMBER),
-            ],
-        })
+        let mut parts = vec![
+            held("program", PROGRAM),
+            part("text encoder", text.as_ref()),
+            part("transformer", Some(&merged)),
+            held("KV cache", kv_cache(checkpoint.family, &config, tokens)),
+            held("model call", call(checkpoint.family, &config, tokens)),
+            part("decoder", decoder.as_ref()),
+            held("decoding", pixels * channels * NUMBER),
+        ];
+        // A VAE that decodes is counted whole.
+        if checkpoint.needs_encoder() && checkpoint.taehv.is_some() {
+            let encoder = checkpoint.open_encoder(DType::F32, &Device::Cpu)?;
+            parts.extend(encoder.map(|weights| part("picture encoder", Some(&weights))));
+        }
+        Ok(Self { parts })
     }
 
     /// The bytes that the program allocates.

@@ -108,10 +108,9 @@ impl Streaming {
         self
     }
 
-    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes the
-    /// oldest decoded frame again in place of the first
-    /// ([`Rollout::set_context_frame`](super::rollout::Rollout::set_context_frame)). Daydream Scope biases past frames
-    /// by ln 0.3 ([`Rollout::set_past_bias`](super::rollout::Rollout::set_past_bias)). Both are up to the caller.
+    /// Krea realtime: a cache computed before each chunk from the first frame and the latest two. Krea also encodes an
+    /// old picture again in place of the first frame ([`Rollout::reencoded`](super::rollout::Rollout::reencoded)), which is up to the
+    /// caller. Daydream Scope biases past frames by ln 0.3 ([`Rollout::set_past_bias`](super::rollout::Rollout::set_past_bias)).
     pub const fn krea() -> Self {
         let mut streaming = Self::self_forcing();
         streaming.cache.window = 6;

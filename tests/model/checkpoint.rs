@@ -11,6 +11,7 @@ use bendrack::wan::family::Family;
 use bendrack::wan::hooks::Hooks;
 use bendrack::wan::linear::Linear;
 use bendrack::wan::parts::Choice;
+use bendrack::wan::rollout::Rollout;
 use bendrack::wan::transformer::Transformer;
 use bendrack::wan::weights::Weights;
 use bendrack_nodes::LIBRARY;
@@ -163,6 +164,74 @@ fn a_folder_of_wan_itself_plays_a_patch() -> Result<()> {
     assert!(!engine.program().bends.is_empty());
     assert!(engine.warnings().iter().all(is_of_layers), "{:?}", engine.warnings());
     assert_eq!(engine.chunk(), (21..42).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The latents of the first chunks of a model, as the engine makes them without a patch.
+fn latents_of(model: Model, chunks: usize) -> Result<Vec<Tensor>> {
+    let text = r#"{ "format": "bendrack-patch", "version": 1, "nodes": {
+        "prompt": { "type": "prompt.text", "params": { "text": "a red rose" } }, "wan": { "type": "model.wan" } },
+        "cables": [{ "from": "prompt.text", "to": "wan.prompt" }] }"#;
+    let patch = Patch::from_json(text).expect("a patch");
+    let plan = Arc::new(Plan::compile(&patch, LIBRARY).0.expect("a plan"));
+    let mut engine = Engine::new(model, plan, (32, 32))?;
+    let mut latents = Vec::new();
+    while latents.len() < chunks {
+        if engine.is_between_chunks() {
+            engine.begin(&[]);
+        }
+        if engine.call()? {
+            latents.push(engine.made_latents().expect("latents").clone());
+            engine.show(usize::MAX)?;
+        }
+    }
+    Ok(latents)
+}
+
+/// Krea sees an old picture again before each chunk, from the third on: the last picture of the frame before its latest two, encoded by
+/// itself. Without an encoder it keeps the first frame of the video, and a warning names the file to add.
+#[test]
+fn krea_sees_an_old_picture_again() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("krea-realtime");
+    complete(&root)?;
+    fs::copy(recordings::checked_in().join(VAE.0), root.join("Wan2.1_VAE.safetensors"))?;
+    let open = || Model::open(&root, &Choice::default());
+    let model = open()?;
+    assert!(model.encoder.is_some() && model.warnings.is_empty(), "{:?}", model.warnings);
+
+    let (streaming, schedule) =
+        (Family::Krea.streaming().expect("it streams"), Family::Krea.schedule()?.expect("steps"));
+    let mut text = model.text.clone();
+    let context = Arc::new(model.transformer.context(&text.encode("a red rose")?.embedding)?);
+    let noise = Family::Krea.noise(Patch::default().engine.seed);
+    let transformer = model.transformer.clone();
+    let mut rollout = Rollout::new(transformer, streaming, schedule, context, noise, (4, 4))?;
+    let mut decoder = DecoderStream::new(model.decoder.clone());
+    let encoder = model.encoder.clone().expect("an encoder");
+    let mut expected = Vec::new();
+    for chunk in 0..4 {
+        let latents = rollout.next_latents(Hooks::NONE)?;
+        let pictures = decoder.push(&latents.squeeze(0)?.transpose(0, 1)?.contiguous()?)?;
+        if chunk > 0 {
+            // Twelve pictures of a later chunk: the fourth one is the oldest of the last nine.
+            let seen = encoder.encode(&pictures.narrow(0, 3, 1)?.affine(2.0, -1.0)?)?;
+            rollout.set_context_frame(&seen.unsqueeze(2)?)?;
+        }
+        expected.push(latents);
+    }
+    let difference = |a: &Tensor, b: &Tensor| (a - b)?.abs()?.max_all()?.to_scalar::<f32>();
+    for (chunk, (made, expected)) in latents_of(model, 4)?.iter().zip(&expected).enumerate() {
+        assert!(difference(made, expected)? <= 0.0, "chunk {chunk}");
+    }
+
+    fs::remove_file(root.join("Wan2.1_VAE.safetensors"))?;
+    let without = open()?;
+    assert!(without.encoder.is_none());
+    assert!(without.warnings.iter().any(|warning| warning.contains("Wan2.1_VAE.pth")), "{:?}", without.warnings);
+    let made = latents_of(without, 3)?;
+    assert!(difference(&made[1], &expected[1])? <= 0.0, "the second chunk has the first frame in either case");
+    assert!(difference(&made[2], &expected[2])? > 0.0, "the third chunk has another context");
     Ok(())
 }
 

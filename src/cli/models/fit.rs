@@ -4,6 +4,7 @@ use indicatif::DecimalBytes;
 
 use crate::cli::model::ModelFlags;
 use crate::cli::{Failure, memory, print, print_json, size};
+use crate::wan::checkpoint::Checkpoint;
 use crate::wan::error::message;
 use crate::wan::needs::{Need, Needs};
 
@@ -34,6 +35,19 @@ impl Fit {
         }
         print(&table(&needs, room))
     }
+}
+
+/// A warning if a model needs more memory for pictures of this size than is free; none if its files cannot be read.
+pub(in crate::cli) fn strain(checkpoint: &Checkpoint, size: (usize, usize)) -> Option<String> {
+    strain_of(&Needs::of(checkpoint, size).ok()?, memory::room()?)
+}
+
+fn strain_of(needs: &Needs, room: u64) -> Option<String> {
+    let needed = needs.held() + needs.mapped();
+    (needed > room).then(|| {
+        let verdict = verdict(needs, Some(room));
+        format!("the model needs {} of memory. {verdict} `bendrack models fit` lists its parts", DecimalBytes(needed))
+    })
 }
 
 /// The needs as a table, and the verdict.
@@ -75,6 +89,8 @@ mod tests {
         let needs = Needs { parts: vec![part("text encoder", 0, 100), part("transformer", 10, 30)] };
         for (room, start) in [(9, "It does not fit"), (39, "It fits, but slowly"), (40, "It fits:")] {
             assert!(verdict(&needs, Some(room)).starts_with(start), "{room}");
+            let strain = strain_of(&needs, room);
+            assert_eq!(strain.is_some_and(|strain| strain.contains(start)), room < 40, "{room}");
         }
         assert!(table(&needs, None).contains("in all"));
     }

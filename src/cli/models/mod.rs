@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Result, bail};
 
 use self::fit::Fit;
+pub(super) use self::fit::strain;
 use self::get::Get;
 use super::{Failure, print, print_json};
 use crate::engine::Model;

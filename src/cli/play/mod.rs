@@ -22,6 +22,7 @@ use crate::io::audio::AudioSource;
 use crate::io::{self as devices, Devices, Request};
 use crate::output::raw::FrameFormat;
 use crate::take::{TakeWriter, folder};
+use crate::terminal;
 use frames::FrameWriter;
 use knobs::Knobs;
 use watch::{Watch, Watched};
@@ -74,6 +75,7 @@ impl Play {
         let (model, size, zoom, patch) = (self.model.clone(), self.size, self.zoom, Arc::new(patch));
         let (mut knobs, wanted) = (Knobs::new(patch.clone()), patch.devices.clone());
         let load = move || {
+            model.strain(size).iter().for_each(|strain| terminal::print_error(format_args!("warning: {strain}")));
             let model = model.open()?;
             let size = size.unwrap_or(model.size);
             let mut engine = Engine::new(model, plan, size)?;

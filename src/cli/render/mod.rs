@@ -139,6 +139,7 @@ impl Render {
         let mut videos = if checkpoint.is_none() { self.new_videos(lengths)? } else { Vec::new() };
         let bar = self.bar(wanted);
         let start = Instant::now();
+        self.model.strain(self.size).iter().for_each(|strain| terminal::print_error(format_args!("warning: {strain}")));
         let mut model = self.model.open_or(&source.model).map_err(|error| Failure::Failed(message(&error)))?;
         model.denoising.steps = self.steps.map(|steps| steps as usize);
         let player = source.player(&model, &self)?;

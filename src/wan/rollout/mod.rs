@@ -255,8 +255,16 @@ impl Rollout {
         self.stage = Stage::Between;
     }
 
-    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`. From the third chunk on, the original implementation
-    /// encodes the oldest of the last nine pictures again, by itself.
+    /// The frame that Krea sees again: from the third chunk on, the last picture of this frame is encoded by itself, and takes the place
+    /// of the first frame of its context ([`Self::set_context_frame`]). Krea takes the oldest of the last nine pictures.
+    pub fn reencoded(&self) -> Option<usize> {
+        let Refresh::Recompute { frames } = self.streaming.refresh else { return None };
+        let (first, _) = self.first.as_ref()?;
+        let (last, _) = self.recent.back()?;
+        (last + 1).checked_sub(frames).filter(|frame| frame > first)
+    }
+
+    /// Replaces the first frame of Krea's context `[1, channels, 1, height, width]`: see [`Self::reencoded`].
     ///
     /// # Errors
     ///
