@@ -32,6 +32,11 @@ impl ModelFlags {
         self.model.is_some() || !self.parts.is_empty() || !self.loras.is_empty()
     }
 
+    /// The name of the model that is given, else that of mini.
+    pub(super) fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or(Family::Mini.name())
+    }
+
     /// Loads the model: the one given, else mini.
     pub(super) fn open(&self) -> Result<Model> {
         self.open_or(Family::Mini.name())

@@ -50,6 +50,7 @@ mod open {
 
     use super::Window;
     use crate::cli::device_outputs::DeviceOutputs;
+    use crate::cli::models::Shelf;
     use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
     use crate::cli::takes::{TakeFolder, Takes};
@@ -96,6 +97,7 @@ mod open {
             let journal = TakeWriter::new(sessions(), sound::file(audio, channels)?);
             let recordings = Recordings::new(self.recordings);
             let takes = takes(&journal, &recordings);
+            let shelf = Shelf::new(self.model.name().to_owned());
             let (model, size, made) = (self.model, self.size, recordings.clone());
             let patch_given = Arc::new(patch.clone());
             let load = move || {
@@ -137,6 +139,7 @@ mod open {
                 devices: Box::new(handle),
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
+                models: Box::new(shelf),
                 recovery: Recovery::of_user(),
                 files_of_user: FilesOfUser::in_data_folder(),
                 stats: self.ui_stats.map(UiStats::new),

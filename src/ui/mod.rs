@@ -4,13 +4,13 @@
 //! - `workspace`: the state that the canvas and the panels share.
 //! - `widgets`: knobs, switches and buttons.
 //! - `canvas`: nodes, cables, frames and the palette.
-//! - `panels`: inspector, preview, status bar, monitor of devices, takes.
+//! - `panels`: inspector, preview, status bar, monitor of devices, takes, models.
 //! - `app`: the window itself: keys, files, the engine.
 //! - `theme`: colours, sizes and durations.
 //!
 //! Each folder uses only the ones above it, and `theme`. Every edit is a [`document::Step`] on the
 //! [`document::Document`], which compiles it once. The window reads the engine through [`EngineLink`], the devices
-//! through [`DeviceLink`] and takes through [`TakesLink`], and never blocks them.
+//! through [`DeviceLink`], takes through [`TakesLink`] and models through [`ModelsLink`], and never blocks them.
 
 #![cfg_attr(
     test,
@@ -28,11 +28,13 @@ pub mod workspace;
 
 pub use app::devices::{DeviceHandle, DeviceLink};
 pub use app::engine::EngineLink;
+pub use app::models::ModelsLink;
 pub use app::recording::{RecordedParts, RecordingLink, RecordingState};
 pub use app::takes::TakesLink;
 pub use app::waker::Waker;
 pub use app::{App, FilesOfUser, Options, UiStats};
 pub use document::recovery::Recovery;
+pub use panels::models::{Download, KnownModel, ModelRow};
 pub use panels::takes::{RenderRequest, RenderState, TakeRow};
 
 /// Opens the window and returns when it is closed.

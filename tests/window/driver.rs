@@ -19,6 +19,7 @@ use eframe::egui::{Event, Key, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 
 pub use crate::fakes::{FakeDevices, FakeRecordings};
+use crate::models::FakeModels;
 use crate::takes::FakeTakes;
 
 /// The calls and the answers of an engine without a model.
@@ -239,6 +240,7 @@ pub fn options(engine: Box<dyn EngineLink>, patch: Patch) -> Options {
         engine,
         recordings: Box::new(FakeRecordings::default()),
         takes: Box::new(FakeTakes::default()),
+        models: Box::new(FakeModels::default()),
         devices: Box::new(FakeDevices::default()),
         recovery: None,
         files_of_user: FilesOfUser::default(),

@@ -13,6 +13,7 @@ mod files;
 mod frames;
 mod hands;
 mod inspector;
+mod models;
 mod patch_panel;
 mod pictures;
 mod probes;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bendrack::engine::{Engine, EngineHandle, Model, Session};
+use bendrack::ui::Download;
 use bendrack::ui::document::snapshots::store;
 use bendrack::ui::widgets::knob::KnobChange;
 use bendrack_nodes::LIBRARY;
@@ -14,6 +15,7 @@ use eframe::egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::Queryable as _;
 
 use crate::driver::*;
+use crate::models::models;
 
 /// Video before the picture is taken: the colour has left the tulip then.
 const PLAYED: Duration = Duration::from_secs(6);
@@ -149,4 +151,24 @@ fn views_of_the_model() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::E);
     play(&mut window, 4);
     save(&mut window, whole, "perform.png");
+}
+
+#[test]
+#[ignore = "draws docs/pictures, and needs a graphics driver: make pictures"]
+fn the_panel_of_models() {
+    let fake = models();
+    fake.0.borrow_mut().running = Some(Download {
+        name: "self-forcing".to_owned(),
+        file: "text_encoder.gguf".to_owned(),
+        done: 4,
+        total: Some(6),
+        text: "4 GB of 6 GB".to_owned(),
+    });
+    let (mut window, _) = window_with_parts(first_bend(), true, |options| options.models = Box::new(fake));
+    let whole = window.ctx.content_rect().shrink(MARGIN as f32);
+    window.get_by_label("Models").click();
+    window.run_steps(5);
+    let close = window.get_by_label("close the models").rect();
+    let size = [whole.left() + 396.0, close.top() + 760.0];
+    save(&mut window, Rect::from_min_max([whole.left(), close.top() - 12.0].into(), size.into()), "models.png");
 }

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use bendrack::ui::{Options, RecordingState, theme};
+use bendrack::ui::{Download, Options, RecordingState, theme};
 use bendrack_nodes::patch::{Cable, Patch, Snapshot};
 use eframe::egui::{Key, Modifiers, Vec2, vec2};
 use egui_kittest::kittest::Queryable as _;
@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::driver::*;
+use crate::models::models;
 use crate::takes::{FakeTakes, takes};
 
 /// The largest difference of a channel that counts as none.
@@ -27,7 +28,7 @@ const SIZE: Vec2 = vec2(1200.0, 675.0);
 /// A scene: its name, the window, and what is done to it.
 type Scene = (&'static str, fn() -> Window, fn(&mut Window));
 
-const SCENES: [Scene; 17] = [
+const SCENES: [Scene; 18] = [
     ("rack", rack, |_| ()),
     ("light", rack, |window| theme::choose(&window.ctx, theme::Theme::Light)),
     ("high_contrast", rack, |window| theme::choose(&window.ctx, theme::Theme::HighContrast)),
@@ -54,6 +55,7 @@ const SCENES: [Scene; 17] = [
     ("devices", rack, |window| press(window, "Devices")),
     ("takes", rack, |window| press(window, "Takes")),
     ("takes_listed", listed, |window| press(window, "Takes")),
+    ("models", shelved, |window| press(window, "Models")),
     ("problems", problems, |window| select(window, "heat")),
     ("smallest", || open(first_bend(), theme::SMALLEST), |window| press(window, "Devices")),
 ];
@@ -105,6 +107,19 @@ fn listed() -> Window {
     open_with(first_bend(), SIZE, |options| options.takes = Box::new(takes))
 }
 
+/// A window with models, and a download that runs.
+fn shelved() -> Window {
+    let models = models();
+    models.0.borrow_mut().running = Some(Download {
+        name: "self-forcing".to_owned(),
+        file: "models_t5_umt5-xxl-enc-q8_0.gguf".to_owned(),
+        done: 4,
+        total: Some(6),
+        text: "4 GB of 6 GB".to_owned(),
+    });
+    open_with(first_bend(), SIZE, |options| options.models = Box::new(models))
+}
+
 /// A window of a size, with forty pictures.
 fn open(patch: Patch, size: Vec2) -> Window {
     open_with(patch, size, |_| ())
@@ -133,7 +148,7 @@ fn select(window: &mut Window, id: &str) {
 }
 
 /// Presses a button, in the menu of a narrow window if it is there.
-fn press(window: &mut Window, label: &str) {
+pub fn press(window: &mut Window, label: &str) {
     if window.query_by_label(label).is_none() {
         window.get_by_label("More").click();
         window.run_steps(3);

@@ -4,6 +4,8 @@ use indicatif::DecimalBytes;
 
 use crate::cli::model::ModelFlags;
 use crate::cli::{Failure, memory, print, print_json, size};
+#[cfg(feature = "ui")]
+use crate::engine::model::WAN_SIZE;
 use crate::wan::checkpoint::Checkpoint;
 use crate::wan::error::message;
 use crate::wan::needs::{Need, Needs};
@@ -40,6 +42,14 @@ impl Fit {
 /// A warning if a model needs more memory for pictures of this size than is free; none if its files cannot be read.
 pub(in crate::cli) fn strain(checkpoint: &Checkpoint, size: (usize, usize)) -> Option<String> {
     strain_of(&Needs::of(checkpoint, size).ok()?, memory::room()?)
+}
+
+/// The memory of a model for pictures of Wan's size in a line, and whether it fits; none if its files cannot be read.
+#[cfg(feature = "ui")]
+pub(super) fn summary(checkpoint: &Checkpoint) -> Option<String> {
+    let needs = Needs::of(checkpoint, WAN_SIZE).ok()?;
+    let needed = format!("{} in memory, {} in files.", DecimalBytes(needs.held()), DecimalBytes(needs.mapped()));
+    Some(format!("{needed} {}", verdict(&needs, memory::room())))
 }
 
 fn strain_of(needs: &Needs, room: u64) -> Option<String> {

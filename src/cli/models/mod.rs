@@ -2,6 +2,8 @@
 
 mod fit;
 mod get;
+#[cfg(feature = "ui")]
+mod shelf;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use candle_core::{Result, bail};
 use self::fit::Fit;
 pub(super) use self::fit::strain;
 use self::get::Get;
+#[cfg(feature = "ui")]
+pub(super) use self::shelf::Shelf;
 use super::{Failure, print, print_json};
 use crate::engine::Model;
 use crate::fetch;

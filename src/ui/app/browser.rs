@@ -50,7 +50,7 @@ impl App {
             Some(BrowserAnswer::Ask) => self.request(ui, Discarding::Open(None)),
             Some(BrowserAnswer::Paste(index)) => self.paste_bundled(ui, index),
             Some(BrowserAnswer::Window(index)) => {
-                let opened = all().get(index).map_or(Ok(()), open_beside);
+                let opened = all().get(index).map_or(Ok(()), |patch| open_beside(patch.file, patch.text(), &[]));
                 if let Err(error) = opened {
                     self.message.show(ui, format!("The second window does not start: {error}"));
                 }
@@ -71,13 +71,15 @@ impl App {
     }
 }
 
-/// Opens a patch in a window of its own: another process, so that this one plays on. The patch has no file there: saving asks for one.
-fn open_beside(patch: &Bundled) -> io::Result<()> {
+/// Opens a patch in a window of its own, with these arguments: another process, so that this one plays on. The patch has no file there:
+/// saving asks for one.
+pub(super) fn open_beside(file: &str, text: &str, arguments: &[&str]) -> io::Result<()> {
     let folder: PathBuf = std::env::temp_dir().join(format!("bendrack-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let path = folder.join(patch.file);
-    std::fs::write(&path, patch.text())?;
-    let mut window = Process::new(std::env::current_exe()?).arg("--untitled").arg(path).spawn()?;
+    let path = folder.join(file);
+    std::fs::write(&path, text)?;
+    let program = std::env::current_exe()?;
+    let mut window = Process::new(program).arg("--untitled").args(arguments).arg(path).spawn()?;
     // Waits for its end, so that no dead process is left.
     std::thread::spawn(move || drop(window.wait()));
     Ok(())

@@ -80,6 +80,8 @@ pub enum Command {
     ToggleDevices,
     /// Show the takes, or hide them.
     ToggleTakes,
+    /// Show the models, or hide them.
+    ToggleModels,
     /// Keep the take that is written now.
     KeepTake,
     /// Open the window for a projector, or close it.
@@ -160,6 +162,7 @@ impl App {
                     zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
                 }
             }
+            Command::ToggleModels => self.toggle_models(),
             Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
             Command::KeepTake => self.keep_take(ui),
             Command::ToggleDevices => self.device_monitor.open = !self.device_monitor.open,
@@ -173,6 +176,7 @@ impl App {
             }
             Command::Cancel => {
                 self.preview.large = false;
+                self.models_panel.open = false;
                 self.files.waiting = None;
                 self.remote.cancel();
                 // The first Esc leaves a knob, the second the learning of several.

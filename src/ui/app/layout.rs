@@ -106,6 +106,7 @@ impl App {
         }
         self.takes_ui(ui);
         self.browser_ui(ui);
+        self.models_ui(ui);
         let workspace = &mut self.workspace;
         CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
         // The cable under the pointer takes Delete first; the selection gets it here.

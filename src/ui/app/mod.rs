@@ -11,6 +11,7 @@ mod keyboard;
 mod keys;
 mod layout;
 mod mapping;
+pub mod models;
 mod patch_file;
 mod perform;
 pub mod recording;
@@ -41,6 +42,7 @@ use crate::ui::document::recovery::Recovery;
 use crate::ui::document::settings::{SCALES, Settings, Stored};
 use crate::ui::fonts::Fonts;
 use crate::ui::panels::browser::Browser;
+use crate::ui::panels::models::ModelsPanel;
 use crate::ui::panels::monitor::DeviceMonitor;
 use crate::ui::panels::preview::Preview;
 use crate::ui::panels::status_bar::file_name;
@@ -54,6 +56,7 @@ use engine::{EngineLink, EngineStatus};
 use file_tasks::FileTasks;
 use keyboard::HeldKeys;
 use keys::{KeyContext, commands};
+use models::ModelsLink;
 use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
 use stage::Stage;
@@ -78,6 +81,8 @@ pub struct Options {
     pub recordings: Box<dyn RecordingLink>,
     /// The takes.
     pub takes: Box<dyn TakesLink>,
+    /// The models.
+    pub models: Box<dyn ModelsLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
     /// The files of the user's settings.
@@ -136,6 +141,8 @@ pub struct App {
     fonts: Fonts,
     takes: Takes,
     takes_panel: TakesPanel,
+    models: Box<dyn ModelsLink>,
+    models_panel: ModelsPanel,
     browser: Browser,
     recent: Recent,
     settings: Settings,
@@ -214,6 +221,8 @@ impl App {
             fonts: Fonts::new(options.files_of_user.fonts.clone()),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
+            models: options.models,
+            models_panel: ModelsPanel::default(),
             browser: Browser::default(),
             recent: Recent::read(options.files_of_user.recent.clone()),
             settings: options.files_of_user.settings.read().unwrap_or_default(),
@@ -248,6 +257,7 @@ impl App {
             self.recorded = Some(outcome);
         }
         self.poll_takes(ui);
+        self.poll_models(ui);
         self.poll_remote(ui);
         self.poll_requests(ui);
         self.send_keys(ui);

@@ -67,9 +67,10 @@ pub fn top_bar_ui(
         ("Open", Some("Ctrl+O"), Command::Open),
         ("Save", Some("Ctrl+S; Ctrl+Shift+S saves to another file"), Command::Save),
     ];
-    let show: [Item<'_>; 3] = [
+    let show: [Item<'_>; 4] = [
         ("Devices", Some("Show or hide the devices and their messages."), Command::ToggleDevices),
         ("Takes", Some("Show or hide the takes. Ctrl+T"), Command::ToggleTakes),
+        ("Models", Some("Models on this machine, their memory, and those to download."), Command::ToggleModels),
         ("Keep take", Some(keep), Command::KeepTake),
     ];
     let video: [Item<'_>; 3] = [
@@ -97,7 +98,7 @@ pub fn top_bar_ui(
             items(ui, &editing[1..]);
         }
         if is_wide {
-            items(ui, &show[..2]);
+            items(ui, &show[..3]);
         } else {
             // A narrow window has the rest in a menu.
             MenuButton::from_button(flat_button("More")).ui(ui, |ui| {
@@ -136,7 +137,7 @@ pub fn top_bar_ui(
 type Item<'a> = (&'a str, Option<&'a str>, Command);
 
 /// The width from which all buttons are in sight.
-const WIDE: f32 = 1600.0;
+const WIDE: f32 = 1660.0;
 /// The width below which only the most important ones are.
 const TIGHT: f32 = 1180.0;
 

@@ -1,4 +1,4 @@
-//! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes.
+//! The panels around the canvas: inspector, page of the patch, preview, status bar, monitor of devices, takes, models.
 
 pub mod browser;
 pub mod compare;
@@ -6,6 +6,7 @@ pub mod denoising;
 pub mod inspector;
 pub mod layer_grid;
 pub mod maps;
+pub mod models;
 pub mod monitor;
 pub mod patch_page;
 pub mod perform;
