@@ -35,8 +35,8 @@ pub(super) struct Denoiser {
     text: Arc<str>,
     /// The second prompt, and its share.
     blend: Option<Blend>,
-    /// The negative prompt, once it is encoded.
-    negative: Option<Arc<str>>,
+    /// The negative prompt, once it is encoded, and the number of its tokens that were dropped.
+    negative: Option<(Arc<str>, usize)>,
     /// The keys of the words outside the prompt that taps measure.
     concepts: Concepts,
     memory: BendMemory,
@@ -189,6 +189,11 @@ impl Denoiser {
         &self.prompt.tokens
     }
 
+    /// The number of tokens at the end of the negative prompt that were dropped.
+    pub(super) fn dropped_of_negative(&self) -> usize {
+        self.negative.as_ref().map_or(0, |(_, dropped)| *dropped)
+    }
+
     /// The memory of bends.
     pub(super) const fn memory(&self) -> &BendMemory {
         &self.memory
@@ -258,12 +263,12 @@ impl Denoiser {
 
     /// Sets the negative prompt from the next chunk on, for a generator with guidance.
     fn set_negative(&mut self, text: &Arc<str>, model: &mut Model, clock: &mut Clock) -> Result<()> {
-        if !self.generator.has_guidance() || self.negative.as_ref() == Some(text) {
+        if !self.generator.has_guidance() || self.negative.as_ref().is_some_and(|(negative, _)| negative == text) {
             return Ok(());
         }
         let prompt = clock.time(|| model.text.encode(text))?;
         self.generator.set_negative(Arc::new(model.transformer.context(&prompt.embedding)?));
-        self.negative = Some(text.clone());
+        self.negative = Some((text.clone(), prompt.tokens.dropped));
         Ok(())
     }
 

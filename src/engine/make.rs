@@ -7,7 +7,7 @@ use bendrack_nodes::program::Program;
 use bendrack_nodes::tick::Memory;
 use candle_core::{Result, Tensor};
 
-use super::{Engine, Warning};
+use super::{Engine, Warning, guidance};
 use crate::bend;
 
 /// The first call of a make.
@@ -89,14 +89,14 @@ impl Engine {
         let steps = self.denoiser.steps();
         let of_bends = bend::warnings(program, tokens, self.model.transformer.config(), steps);
         let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
-        let too_long = (tokens.dropped > 0).then(|| {
-            Warning::new(format!(
-                "the prompt is too long, so its last {} tokens are left out; shorten it",
-                tokens.dropped
-            ))
-        });
+        let too_long = [("the prompt", tokens.dropped), ("the negative prompt", self.denoiser.dropped_of_negative())];
+        let too_long = too_long.into_iter().filter_map(|(name, dropped)| guidance::too_long(name, dropped));
+        let is_chunk = self.denoiser.clip().is_none();
+        let of_guidance: Vec<Warning> =
+            if is_chunk { guidance::warnings_of_chunks(program).collect() } else { Vec::new() };
         let of_model: Vec<Warning> = self.model.warnings.iter().map(Warning::new).collect();
-        self.warnings.reset(of_model.into_iter().chain(of_bends).chain(too_long).chain(self.refused.clone()));
+        self.warnings
+            .reset(of_model.into_iter().chain(of_bends).chain(of_guidance).chain(too_long).chain(self.refused.clone()));
         self.taps.begin();
         self.probed.begin();
         self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };

@@ -7,6 +7,7 @@ mod clips;
 mod denoiser;
 mod failure;
 pub mod frame;
+mod guidance;
 mod latency;
 mod live;
 mod make;
