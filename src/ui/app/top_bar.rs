@@ -110,7 +110,7 @@ pub fn top_bar_ui(
         }
         record = recording_ui(ui, recording);
         if is_wide {
-            items(ui, &show[2..]);
+            items(ui, &show[3..]);
         }
         on_stage = stage_ui(ui, stage, remote);
         let master = workspace.editor.document.patch.engine.master;
@@ -137,7 +137,7 @@ pub fn top_bar_ui(
 type Item<'a> = (&'a str, Option<&'a str>, Command);
 
 /// The width from which all buttons are in sight.
-const WIDE: f32 = 1660.0;
+const WIDE: f32 = 1640.0;
 /// The width below which only the most important ones are.
 const TIGHT: f32 = 1180.0;
 
