@@ -1,14 +1,14 @@
 //! The largest product of a layer of Wan 1.3B, with its weight in each number format of a file: 2,160 tokens as in a chunk at 320×576, and 20 as
-//! in a prompt. `dense` has the weight in f32 in memory. `items` are floating-point operations.
+//! in a prompt. `dense` has the weight in f32 in memory. The formats with `x bf16` are multiplied in bf16. `items` are floating-point operations.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use bendrack::wan::linear::Linear;
-use bendrack::wan::weights::Weights;
+use bendrack::wan::weights::{Products, Weights};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
-use candle_core::{DType, Device, Module, Result, Tensor};
+use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -19,7 +19,11 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(args = ["dense", "f32", "bf16", "f16", "fp8", "q8", "q4k"], sample_count = 6, sample_size = 1)]
+#[divan::bench(
+    args = ["dense", "f32", "bf16", "f16", "fp8", "q8", "q4k", "bf16 x bf16", "q8 x bf16"],
+    sample_count = 6,
+    sample_size = 1
+)]
 fn tokens_2160(bencher: Bencher<'_, '_>, format: &str) {
     run(bencher, format, 2160);
 }
@@ -42,6 +46,10 @@ fn layer(folder: &Path, format: &str) -> Result<Linear> {
     let (in_dim, out_dim) = SIZE;
     let weight = Tensor::randn(0f32, 0.02, (out_dim, in_dim), &Device::Cpu)?;
     let path = folder.join("weights");
+    let (format, products) = match format.split_once(" x ") {
+        Some((format, products)) => (format, products.parse().or_else(|error: String| bail!("{error}"))?),
+        None => (format, Products::F32),
+    };
     let dtype = match format {
         "dense" => return Ok(Linear::Dense { weight, bias: None }),
         "bf16" => DType::BF16,
@@ -61,7 +69,8 @@ fn layer(folder: &Path, format: &str) -> Result<Linear> {
         let weights = HashMap::from([("m.weight".to_owned(), weight.to_dtype(dtype)?)]);
         candle_core::safetensors::save(&weights, &path)?;
     }
-    let linear = Linear::load_no_bias(&Weights::open(&path, DType::F32, &Device::Cpu)?, "m", in_dim, out_dim)?;
+    let weights = Weights::open(&path, DType::F32, &Device::Cpu)?.with_products(products);
+    let linear = Linear::load_no_bias(&weights, "m", in_dim, out_dim)?;
     assert!(matches!(linear, Linear::Stored { .. }), "{format} is unpacked in memory");
     Ok(linear)
 }

@@ -148,6 +148,7 @@ fn main() -> Result<()> {
         parts: options.transformer.iter().map(|path| (Part::Transformer, path.clone())).collect(),
         loras: options.lora.as_ref().map(|lora| vec![Lora::new(lora.clone())]),
         family: options.family,
+        products: None,
     };
     let mut checkpoint = Checkpoint::find_with(folder, &choice)?;
     let family = checkpoint.family;

@@ -116,7 +116,23 @@ class Taehv:
         return self.decode()[0]
 
 
-TASKS = {"layer": Layer, "taehv": Taehv}
+class Product:
+    """The product of a linear layer, in the dtype that the name of the task ends in."""
+
+    def __init__(self, dtype):
+        tensors = load_file(f"{FOLDER}/product.safetensors")
+        self.x, self.weight = (tensors[name].to(dtype) for name in ("x", "weight"))
+
+    def __call__(self):
+        return F.linear(self.x, self.weight).float()
+
+
+TASKS = {
+    "layer": Layer,
+    "taehv": Taehv,
+    "product-f32": lambda: Product(torch.float32),
+    "product-bf16": lambda: Product(torch.bfloat16),
+}
 
 
 def main():

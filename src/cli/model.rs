@@ -10,6 +10,7 @@ use crate::engine::model::WAN_SIZE;
 use crate::wan::checkpoint::Checkpoint;
 use crate::wan::family::Family;
 use crate::wan::parts::{Choice, Lora, Part};
+use crate::wan::weights::Products;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ModelFlags {
@@ -24,12 +25,16 @@ pub(super) struct ModelFlags {
     /// LoRA for the transformer and its strength [default: 1], instead of those in the model's folder. Repeat the flag for more.
     #[arg(long = "lora", value_name = "FILE[:STRENGTH]")]
     loras: Vec<Lora>,
+    /// Numbers that the transformer's matrices are multiplied in on the CPU: f32, or bf16, which is faster on processors with AVX-512 BF16
+    /// [default: f32].
+    #[arg(long, value_name = "NUMBERS")]
+    products: Option<Products>,
 }
 
 impl ModelFlags {
     /// True if a flag names the model, or a part of it.
     pub(super) fn is_given(&self) -> bool {
-        self.model.is_some() || !self.parts.is_empty() || !self.loras.is_empty()
+        self.model.is_some() || !self.parts.is_empty() || !self.loras.is_empty() || self.products.is_some()
     }
 
     /// The name of the model that is given, else that of mini.
@@ -67,6 +72,7 @@ impl ModelFlags {
             parts: self.parts.iter().cloned().collect(),
             loras: (!self.loras.is_empty()).then(|| self.loras.clone()),
             family: None,
+            products: self.products,
         }
     }
 
@@ -75,7 +81,9 @@ impl ModelFlags {
         let model = self.model.iter().flat_map(|model| ["--model".to_owned(), model.clone()]);
         let part = |(part, file): &(Part, PathBuf)| ["--part".to_owned(), format!("{part}={}", file.display())];
         let lora = |lora: &Lora| ["--lora".to_owned(), format!("{}:{}", lora.file.display(), lora.strength)];
-        model.chain(self.parts.iter().flat_map(part)).chain(self.loras.iter().flat_map(lora)).collect()
+        let products = self.products.iter().flat_map(|products| ["--products".to_owned(), products.to_string()]);
+        let files = self.parts.iter().flat_map(part).chain(self.loras.iter().flat_map(lora));
+        model.chain(files).chain(products).collect()
     }
 }
 

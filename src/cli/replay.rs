@@ -100,7 +100,8 @@ impl VideoSource {
         let is_same_model = found == header.model_sha256;
         if !is_same_model && !render.model.is_given() && !replay.anyway {
             return Err(Failure::Failed(format!(
-                "the take was played on {} with the fingerprint {}, and {} has {}; choose that model with --model, or add --anyway",
+                "the take was played on {} with the fingerprint {}, and {} has {}; choose that model with --model, and with the --part, --lora and \
+                 --products of that time, or add --anyway",
                 header.model,
                 short(&header.model_sha256),
                 model.name,

@@ -25,12 +25,6 @@ pub(super) fn warnings_of_chunks(program: &Program) -> impl Iterator<Item = Warn
     bends.chain(taps).chain(negative.then(|| Warning::new(format!("the negative prompt has no effect: {ADVICE}"))))
 }
 
-/// The warning about a prompt whose last tokens are left out; none if none are. `name` is the prompt in a sentence.
-pub(super) fn too_long(name: &str, dropped: usize) -> Option<Warning> {
-    (dropped > 0)
-        .then(|| Warning::new(format!("{name} is too long, so its last {dropped} tokens are left out; shorten it")))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

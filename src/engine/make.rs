@@ -90,7 +90,7 @@ impl Engine {
         let of_bends = bend::warnings(program, tokens, self.model.transformer.config(), steps);
         let of_bends = of_bends.into_iter().map(|(node, sentence)| Warning::of(node, sentence));
         let too_long = [("the prompt", tokens.dropped), ("the negative prompt", self.denoiser.dropped_of_negative())];
-        let too_long = too_long.into_iter().filter_map(|(name, dropped)| guidance::too_long(name, dropped));
+        let too_long = too_long.into_iter().filter_map(|(name, dropped)| length_warning(name, dropped));
         let is_chunk = self.denoiser.clip().is_none();
         let of_guidance: Vec<Warning> =
             if is_chunk { guidance::warnings_of_chunks(program).collect() } else { Vec::new() };
@@ -101,4 +101,10 @@ impl Engine {
         self.probed.begin();
         self.first = FirstCall { program: program.clone(), memory: self.ticker.next().clone(), is_current: true };
     }
+}
+
+/// The warning about a prompt whose last tokens are left out; none if none are. `name` is the prompt in a sentence.
+fn length_warning(name: &str, dropped: usize) -> Option<Warning> {
+    (dropped > 0)
+        .then(|| Warning::new(format!("{name} is too long, so its last {dropped} tokens are left out; shorten it")))
 }

@@ -2,7 +2,7 @@
 //!
 //! The fingerprint is the SHA-256 of its parts, one after the other. Their order: transformer, config, LoRAs, text
 //! encoder, tokenizer, decoder. Missing parts are left out. A strength of a LoRA other than 1 follows it, as a part `strength` of eight
-//! bytes. Of each part it takes
+//! bytes. Products in other numbers than f32 follow the LoRAs, as a part `products` with their name. Of each part it takes
 //!
 //! 1. its name, such as `text encoder`, and a byte 0;
 //! 2. the length of each of its files in bytes, as eight bytes, the lowest first;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::error::About;
 use super::family::Family;
-use super::weights::Kind;
+use super::weights::{Kind, Products};
 use crate::files;
 
 /// A part of a model.
@@ -130,6 +130,8 @@ pub struct Choice {
     pub loras: Option<Vec<Lora>>,
     /// The family.
     pub family: Option<Family>,
+    /// The numbers that the transformer's large matrices are multiplied in.
+    pub products: Option<Products>,
 }
 
 /// The name of the file of a folder that chooses its parts.
@@ -144,6 +146,7 @@ struct ModelFile {
     #[serde(default)]
     parts: BTreeMap<String, PathBuf>,
     loras: Option<Vec<String>>,
+    products: Option<String>,
 }
 
 impl Choice {
@@ -180,6 +183,7 @@ impl Choice {
             parts: file.parts.into_iter().map(part).collect::<std::result::Result<_, String>>()?,
             loras: file.loras.map(loras).transpose()?,
             family: file.family.map(family).transpose()?,
+            products: file.products.map(|products| products.parse()).transpose()?,
         })
     }
 
@@ -208,6 +212,11 @@ impl Choice {
         for (part, path) in other.parts {
             self.parts.entry(part).or_insert(path);
         }
-        Self { parts: self.parts, loras: self.loras.or(other.loras), family: self.family.or(other.family) }
+        Self {
+            parts: self.parts,
+            loras: self.loras.or(other.loras),
+            family: self.family.or(other.family),
+            products: self.products.or(other.products),
+        }
     }
 }

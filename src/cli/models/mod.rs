@@ -138,7 +138,7 @@ pub(super) fn open(name: &str, choice: Choice) -> Result<Model> {
     if name == Family::Mini.name() {
         if choice != Choice::default() {
             bail!(
-                "the small model inside the program has no parts to choose; give --part and --lora with another --model"
+                "the small model inside the program has no parts to choose; give --part, --lora and --products with another --model"
             )
         }
         return Model::mini();

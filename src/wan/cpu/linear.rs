@@ -4,10 +4,11 @@ use candle_core::{Result, Tensor, bail};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
+use super::bf16;
 use super::dots::add_dots;
 use super::memory::zeros;
 use super::{View, WORTH_THREADS, tensor};
-use crate::wan::weights::StoredMatrix;
+use crate::wan::weights::{Products, StoredMatrix};
 
 /// Rows of x up to which nothing is packed: packing would take longer than the products.
 const FEW_ROWS: usize = 64;
@@ -35,21 +36,41 @@ pub fn linear_stored(x: &Tensor, weight: &StoredMatrix, bias: Option<&Tensor>) -
         if y.len() / size.0 <= FEW_ROWS {
             return add_dots(y, x, size, is_biased, |first, rows| weight.widen(first, rows));
         }
-        if let Some(numbers) = weight.as_f32() {
-            add_product(y, x, numbers, size, (0, size.0), is_biased);
-            return Ok(());
+        match (weight.products(), weight.as_f32()) {
+            (Products::F32, Some(numbers)) => {
+                add_product(y, x, numbers, size, (0, size.0), is_biased);
+                Ok(())
+            }
+            (Products::F32, None) => in_pieces(weight, |first, piece| {
+                add_product(y, x, piece, size, (first, piece.len() / size.1), is_biased);
+            }),
+            (Products::Bf16, _) if bf16::is_fast() => {
+                let x = bf16::Rows::pack(x, size.1);
+                in_pieces(weight, |first, piece| x.add_product(y, piece, size.0, first))
+            }
+            (Products::Bf16, _) => {
+                let mut x = x.to_vec();
+                bf16::round(&mut x);
+                in_pieces(weight, |first, piece| {
+                    bf16::round(piece);
+                    add_product(y, &x, piece, size, (first, piece.len() / size.1), is_biased);
+                })
+            }
         }
-        let (out_dim, in_dim) = size;
-        let rows = (PIECE / in_dim).max(LEAST_ROWS).min(out_dim);
-        let mut piece = vec![0.0; rows * in_dim];
-        for first in (0..out_dim).step_by(rows) {
-            let rows = rows.min(out_dim - first);
-            let piece = &mut piece[..rows * in_dim];
-            widen(weight, first, piece)?;
-            add_product(y, x, piece, size, (first, rows), is_biased);
-        }
-        Ok(())
     })
+}
+
+/// Calls `add` with the rows of a weight in f32, some at a time, and the index of the first of them.
+fn in_pieces(weight: &StoredMatrix, mut add: impl FnMut(usize, &mut [f32])) -> Result<()> {
+    let (out_dim, in_dim) = (weight.rows(), weight.columns());
+    let rows = (PIECE / in_dim).max(LEAST_ROWS).min(out_dim);
+    let mut piece = vec![0.0; rows * in_dim];
+    for first in (0..out_dim).step_by(rows) {
+        let piece = &mut piece[..rows.min(out_dim - first) * in_dim];
+        widen(weight, first, piece)?;
+        add(first, piece);
+    }
+    Ok(())
 }
 
 /// Rows of a weight from `first` on in f32, by all threads.

@@ -12,6 +12,7 @@
 #![allow(clippy::inline_always)]
 
 mod attention;
+mod bf16;
 mod blocks;
 mod conv;
 mod dots;

@@ -1,11 +1,50 @@
 //! A matrix that stays in memory as it is stored, and is widened to f32 row by row.
 
 use std::fmt;
+use std::str::FromStr;
 
 use candle_core::{Device, Result, Tensor};
 
 use super::entry::Entry;
 use crate::wan::error::About;
+
+/// The numbers that a large matrix is multiplied in, on the CPU; sums are in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// f32: exact for every format.
+    #[default]
+    F32,
+    /// bf16, as on a GPU: both factors are rounded. It takes less time on processors with AVX-512 BF16, and more on others.
+    Bf16,
+}
+
+impl Products {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
+
+    /// The name in commands and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+impl fmt::Display for Products {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Products {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|products| products.name() == name);
+        found.ok_or_else(|| format!("there are no products in {name:?}; choose from f32, bf16"))
+    }
+}
 
 /// A matrix `[rows, columns]` in the number format of its file. Its numbers stay in the mapped file; pages of it that are not in use can be
 /// released.
@@ -16,13 +55,19 @@ pub struct StoredMatrix {
     name: String,
     rows: usize,
     columns: usize,
+    products: Products,
 }
 
 impl StoredMatrix {
     /// A matrix; none for tensors of other dimensions.
-    pub(super) fn new(entry: &Entry, name: String) -> Option<Self> {
+    pub(super) fn new(entry: &Entry, name: String, products: Products) -> Option<Self> {
         let &[rows, columns] = &entry.dims[..] else { return None };
-        Some(Self { entry: entry.clone(), name, rows, columns })
+        Some(Self { entry: entry.clone(), name, rows, columns, products })
+    }
+
+    /// The numbers that it is multiplied in.
+    pub const fn products(&self) -> Products {
+        self.products
     }
 
     /// The number of rows.

@@ -38,7 +38,7 @@ use self::entry::Entry;
 pub use self::kind::{Kind, Variant};
 use self::lora::Delta;
 pub use self::lora::Scaling;
-pub use self::matrix::StoredMatrix;
+pub use self::matrix::{Products, StoredMatrix};
 pub use self::section::Section;
 pub(super) use self::vocabulary::{Piece, Vocabulary};
 use crate::wan::error::About;
@@ -68,6 +68,8 @@ struct Store {
     vocabulary: Option<vocabulary::Stored>,
     dtype: DType,
     device: Device,
+    /// The numbers that stored matrices are multiplied in.
+    products: Products,
     used: Used,
 }
 
@@ -194,6 +196,13 @@ impl Weights {
         Ok(Self { store: Arc::new(store), prefix: self.prefix })
     }
 
+    /// These weights, whose stored matrices are multiplied in these numbers.
+    #[must_use]
+    pub fn with_products(self, products: Products) -> Self {
+        let store = Store { products, ..Store::clone(&self.store) };
+        Self { store: Arc::new(store), prefix: self.prefix }
+    }
+
     /// The problems of LoRAs that do not stop the model.
     pub fn warnings(&self) -> &[String] {
         &self.store.warnings
@@ -258,7 +267,7 @@ impl Weights {
         if !self.is_stored(&key, entry) {
             return Ok(None);
         }
-        Ok(StoredMatrix::new(entry, format!("{}: {key}", self.store.origin)))
+        Ok(StoredMatrix::new(entry, format!("{}: {key}", self.store.origin), self.store.products))
     }
 
     /// The bytes that a model on the CPU allocates for these weights, and those that stay in their files.
@@ -406,6 +415,7 @@ impl Store {
             vocabulary: None,
             dtype,
             device: device.clone(),
+            products: Products::default(),
             used: Used::default(),
         }
     }

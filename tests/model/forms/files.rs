@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use bendrack::wan::parts::{Choice, Lora, Part};
+use bendrack::wan::weights::Products;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Result, Tensor};
 
@@ -204,13 +205,17 @@ fn model_file() -> Result<()> {
     home.save("two.safetensors", &home.base)?;
     let write = |json: serde_json::Value| fs::write(home.path("model.json"), json.to_string());
     write(
-        serde_json::json!({ "family": "longlive", "parts": { "transformer": "unused/one.safetensors" }, "loras": [] }),
+        serde_json::json!({ "family": "longlive", "parts": { "transformer": "unused/one.safetensors" }, "loras": [], "products": "bf16" }),
     )?;
     let found = bendrack::wan::checkpoint::Checkpoint::find(&home.root())?;
+    // A video in bf16 is another one, so the model has another fingerprint.
+    assert_eq!(found.products, Products::Bf16);
+    let exact = bendrack::wan::checkpoint::Checkpoint { products: Products::F32, ..found.clone() };
+    assert_ne!(exact.fingerprint()?.finish(), found.fingerprint()?.finish());
     assert_eq!((found.family.name(), found.transformer), ("longlive", home.path("unused/one.safetensors")));
     // A choice of the command line goes before that of the file.
     let parts = [(Part::Transformer, home.path("two.safetensors"))].into();
-    let choice = Choice { parts, loras: Some(vec![Lora::new(home.path("l.safetensors"))]), family: None };
+    let choice = Choice { parts, loras: Some(vec![Lora::new(home.path("l.safetensors"))]), ..Choice::default() };
     let found = bendrack::wan::checkpoint::Checkpoint::find_with(&home.root(), &choice)?;
     assert_eq!((found.transformer, found.loras.len()), (home.path("two.safetensors"), 1));
     for (json, fault) in [
@@ -223,6 +228,7 @@ fn model_file() -> Result<()> {
         (serde_json::json!({ "parts": { "vae": "gone.pth" } }), "vae: there is no file gone.pth"),
         (serde_json::json!({ "loras": ["gone.safetensors:0.5"] }), "LoRA: there is no file gone.safetensors"),
         (serde_json::json!({ "loras": ["gone.safetensors:inf"] }), "finite"),
+        (serde_json::json!({ "products": "f64" }), "there are no products in \"f64\"; choose from f32, bf16"),
         (serde_json::json!([]), "model.json"),
     ] {
         write(json)?;

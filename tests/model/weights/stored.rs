@@ -1,13 +1,13 @@
 //! Matrices that stay as they are stored: the same numbers as unpacked ones, row by row and in products.
 
 use bendrack::wan::linear::Linear;
-use bendrack::wan::weights::{Scaling, Weights};
+use bendrack::wan::weights::{Products, Scaling, Weights};
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Module, Tensor};
 use safetensors::tensor::Dtype;
 
 use super::make::{self, f32_bytes};
-use crate::recordings::assert_close;
+use crate::recordings::{assert_close, max_abs_difference};
 
 /// Large enough to stay as stored in every format; rows do not fill the last piece.
 const SIZE: (usize, usize) = (1100, 1024);
@@ -80,6 +80,33 @@ fn stored_matrices_have_the_numbers_of_unpacked_ones() {
         }
         let error = linear.forward(&x.to_dtype(DType::F64).unwrap()).unwrap_err().to_string();
         assert!(error.contains("F64") || error.contains("f64"), "{error}");
+    }
+}
+
+/// Both factors rounded, whatever the format and the processor; few rows stay exact.
+#[test]
+fn products_in_bf16_are_those_of_rounded_numbers() {
+    let (rows, columns) = SIZE;
+    let round = |x: &Tensor| x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap();
+    let x = make::noise(&[70, columns]);
+    for (name, file) in files() {
+        let weights = make::open(&file).unwrap();
+        let whole = weights.get("m.weight", SIZE).unwrap();
+        let bias = Some(weights.get("m.bias", rows).unwrap());
+        let (rounded, exact) =
+            (Linear::Dense { weight: round(&whole), bias: bias.clone() }, Linear::Dense { weight: whole, bias });
+        let linear = Linear::load(&weights.with_products(Products::Bf16), "m", columns, rows).unwrap();
+        for (expected, x) in [(rounded.forward(&round(&x)), x.clone()), (exact.forward(&x), x.narrow(0, 0, 9).unwrap())]
+        {
+            let y = linear.forward(&x).unwrap();
+            let expected = expected.unwrap().narrow(0, 0, x.dim(0).unwrap()).unwrap();
+            let largest = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert_close(&name, &y, &expected, 5e-6 * f64::from(largest));
+        }
+        let (y, exact) = (linear.forward(&x).unwrap(), exact.forward(&x).unwrap());
+        let largest = exact.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        let difference = max_abs_difference(&y, &exact);
+        assert!(difference > 0.0 && difference < 0.02 * f64::from(largest), "{name}: {difference} of {largest}");
     }
 }
 
