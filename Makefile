@@ -27,13 +27,19 @@ export PROPTEST_RNG_SEED ?= 1
 # The goldens and pages that `make bless` writes: what the tests of these names compare.
 BLESSED = docs:: format:: manual:: patches:: notices::
 
-.PHONY: help run dist setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
+# Programs that make and try packages.
+PACKAGERS = dpkg-dev librsvg2-bin squashfs-tools
+TRIALS = debootstrap xvfb imagemagick
+
+.PHONY: help run dist package check-package setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
 	@echo "make test      install what is missing; check formatting, lints and dependencies; run every test and doc test"
 	@echo "make peers     install programs of others that tests exchange messages with (Debian, Ubuntu)"
 	@echo "make dist      build the program that is handed on: target/dist/bendrack, stripped"
+	@echo "make package   make a .deb and an AppImage in target/packages (Debian, Ubuntu)"
+	@echo "make check-package  install the .deb into a bare Debian, and run it there (as root)"
 	@echo "make setup     only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt       format the code"
 	@echo "make lint      check formatting and lints, and dependencies if cargo-deny is there"
@@ -111,6 +117,22 @@ docs: setup
 dist: setup
 	$(CARGO) build --locked --profile dist
 	@ls -l target/dist/bendrack
+
+# What is handed out loads the encoder of MP4 instead of containing it: docs/decisions/packaging.md.
+FEATURES_OF_PACKAGES = ui,audio,gamepad
+
+package: setup
+	@command -v rsvg-convert >/dev/null && command -v mksquashfs >/dev/null && command -v dpkg-shlibdeps >/dev/null || \
+		$(MAKE) --no-print-directory debian-packages PACKAGES="$(PACKAGERS)"
+	$(CARGO) build --locked --profile dist --no-default-features --features $(FEATURES_OF_PACKAGES)
+	packaging/deb target/dist/bendrack target/packages
+	packaging/appimage target/dist/bendrack target/packages
+	cd target/packages && sha256sum bendrack* >SHA256SUMS
+
+check-package:
+	@command -v debootstrap >/dev/null && command -v Xvfb >/dev/null && command -v import >/dev/null || \
+		$(MAKE) --no-print-directory debian-packages PACKAGES="$(TRIALS)"
+	packaging/check_deb target/packages/bendrack_*.deb
 
 bless: setup
 	BENDRACK_BLESS=1 $(CARGO) test --locked --workspace --test model --test rack --test suite --test expression -- $(BLESSED)

@@ -4,6 +4,7 @@
 mod attend;
 mod bench;
 mod check;
+mod completions;
 mod cost;
 mod device_outputs;
 mod devices;
@@ -11,6 +12,7 @@ mod extract;
 mod files;
 mod format;
 mod interrupt;
+mod manual;
 mod maps;
 mod memory;
 mod model;
@@ -38,7 +40,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bendrack_nodes::patch::Patch;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::provenance::{self, Opened};
@@ -87,6 +89,10 @@ enum Command {
     Bench(bench::Bench),
     /// Lists MIDI, audio and serial devices, with advice for missing ones; --monitor prints what they send.
     Devices(Box<devices::Devices>),
+    /// Prints the completions of commands and flags for a shell.
+    Completions(completions::Completions),
+    /// Writes the manual pages of all commands.
+    Manual(manual::Manual),
 }
 
 /// The licences of bendrack and of its parts.
@@ -107,6 +113,11 @@ enum Failure {
     InvalidPatch,
     /// The command failed; its message is printed.
     Reported,
+}
+
+/// The definition of the command line.
+fn definition() -> clap::Command {
+    Cli::command().name("bendrack")
 }
 
 /// Runs the command line of this process.
@@ -135,6 +146,8 @@ pub fn main() -> ExitCode {
         Command::Models(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Devices(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Manual(command) => command.run(),
     })
 }
 

@@ -12,6 +12,7 @@ mod files;
 mod language;
 mod makes;
 mod notices;
+mod packaging;
 mod play;
 mod renders;
 mod rig;

@@ -7,9 +7,10 @@ use openh264::encoder::{
     VuiConfig,
 };
 use openh264::formats::YUVSource;
-use openh264::{OpenH264API, Timestamp, nal_units as with_codes};
+use openh264::{Timestamp, nal_units as with_codes};
 
 use crate::media::Picture;
+use crate::output::video::library;
 use crate::output::video::yuv::Yuv;
 use crate::output::{Error, Result};
 
@@ -112,7 +113,8 @@ impl Coder {
             encoder
         } else {
             let config = config(yuv.dimensions(), self.frame_rate, self.effort);
-            let encoder = Encoder::with_api_config(OpenH264API::from_source(), config);
+            let library = library::openh264().map_err(|why| Error::new(&self.path, why))?;
+            let encoder = Encoder::with_api_config(library, config);
             self.size = Some(yuv.dimensions());
             self.encoder.insert(encoder.map_err(|error| refused(&self.path, &error))?)
         };

@@ -8,6 +8,7 @@ mod ffmpeg;
 mod gif;
 mod growing;
 mod h264;
+mod library;
 mod looped;
 mod mp4;
 mod opus;
