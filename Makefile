@@ -28,10 +28,10 @@ export PROPTEST_RNG_SEED ?= 1
 BLESSED = docs:: format:: manual:: patches:: notices::
 
 # Programs that make and try packages.
-PACKAGERS = dpkg-dev librsvg2-bin squashfs-tools
+PACKAGERS = curl dpkg-dev squashfs-tools
 TRIALS = debootstrap xvfb imagemagick
 
-.PHONY: help run dist package check-package setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
+.PHONY: help run dist package check-package release-notes setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -40,6 +40,7 @@ help:
 	@echo "make dist      build the program that is handed on: target/dist/bendrack, stripped"
 	@echo "make package   make a .deb and an AppImage in target/packages (Debian, Ubuntu)"
 	@echo "make check-package  install the .deb into a bare Debian, and run it there (as root)"
+	@echo "make release-notes  print the section of CHANGELOG.md for VERSION"
 	@echo "make setup     only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt       format the code"
 	@echo "make lint      check formatting and lints, and dependencies if cargo-deny is there"
@@ -122,9 +123,11 @@ dist: setup
 FEATURES_OF_PACKAGES = ui,audio,gamepad
 
 package: setup
-	@command -v rsvg-convert >/dev/null && command -v mksquashfs >/dev/null && command -v dpkg-shlibdeps >/dev/null || \
+	@command -v mksquashfs >/dev/null && command -v dpkg-shlibdeps >/dev/null && command -v curl >/dev/null || \
 		$(MAKE) --no-print-directory debian-packages PACKAGES="$(PACKAGERS)"
 	$(CARGO) build --locked --profile dist --no-default-features --features $(FEATURES_OF_PACKAGES)
+	rm -rf target/packages
+	packaging/tree target/dist/bendrack target/packages/tree
 	packaging/deb target/dist/bendrack target/packages
 	packaging/appimage target/dist/bendrack target/packages
 	cd target/packages && sha256sum bendrack* >SHA256SUMS
@@ -133,6 +136,9 @@ check-package:
 	@command -v debootstrap >/dev/null && command -v Xvfb >/dev/null && command -v import >/dev/null || \
 		$(MAKE) --no-print-directory debian-packages PACKAGES="$(TRIALS)"
 	packaging/check_deb target/packages/bendrack_*.deb
+
+release-notes:
+	@packaging/release_notes "$(or $(VERSION),Unreleased)"
 
 bless: setup
 	BENDRACK_BLESS=1 $(CARGO) test --locked --workspace --test model --test rack --test suite --test expression -- $(BLESSED)

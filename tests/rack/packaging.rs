@@ -82,13 +82,33 @@ fn desktops_find_the_program_its_icon_and_its_patches() {
     assert!(file("bendrack-mime.xml").contains(&format!("type=\"{kind}\"")));
     assert!(file("bendrack.metainfo.xml").contains(&format!("<mediatype>{kind}</mediatype>")));
     assert!(file("bendrack-mime.xml").contains("pattern=\"*.bend.json\""));
-    assert_eq!((entry("Exec"), entry("Icon"), entry("StartupWMClass")), ("bendrack %f".into(), "bendrack".into(), "bendrack".into()));
+    assert_eq!(
+        (entry("Exec"), entry("Icon"), entry("StartupWMClass")),
+        ("bendrack %f".into(), "bendrack".into(), "bendrack".into())
+    );
     let window = fs::read_to_string(root().join("src/ui/mod.rs")).expect("a file");
     assert!(window.contains(".with_app_id(\"bendrack\")"), "the window has another name than the desktop entry");
     for key in ["Categories", "Keywords", "MimeType"] {
         assert!(entry(key).ends_with(';'), "{key}");
     }
-    assert!(file("bendrack.svg").contains("viewBox=\"0 0 256 256\""));
+    for size in [16, 22, 24, 32, 48, 64, 128, 256, 512] {
+        let icon = image::open(root().join(format!("packaging/icons/{size}.png"))).expect("an icon");
+        assert_eq!((icon.width(), icon.height()), (size, size));
+    }
+}
+
+/// cargo-packager and Flatpak repeat what other files have.
+#[test]
+fn other_systems_have_the_same_version_type_and_icons() {
+    let (packager, flatpak) = (file("Packager.toml"), file("org.bendrack.bendrack.yml"));
+    assert!(packager.contains(&format!("version = \"{}\"", env!("CARGO_PKG_VERSION"))));
+    assert!(packager.contains(&format!("mime-type = \"{}\"", entry("MimeType").trim_end_matches(';'))));
+    for name in packager.split('"').filter(|name| name.starts_with("icons/") || name.starts_with("../LICENSE")) {
+        assert!(root().join("packaging").join(name).exists(), "{name}");
+    }
+    for name in flatpak.lines().filter_map(|line| line.strip_prefix("rename-")?.split_once("-file: ")) {
+        assert!(root().join("packaging").join(name.1).exists(), "{}", name.1);
+    }
 }
 
 /// The magic of the MIME type is in the first bytes of every patch that the program writes.
@@ -121,9 +141,12 @@ fn notes(changelog: &str, version: &str) -> Output {
 #[test]
 fn notes_of_a_release_are_its_section_of_the_changelog() {
     let changelog = "# Changelog\n\n## [Unreleased]\n\n- Later.\n\n## [0.2.0] - 2027-01-01\n\n### Added\n\n- A bend.\n\n## [0.1.0]\n\n## [0.0.1]\n\n- Old.\n";
-    for (version, expected) in
-        [("0.2.0", "### Added\n\n- A bend.\n"), ("v0.2.0", "### Added\n\n- A bend.\n"), ("Unreleased", "- Later.\n"), ("0.0.1", "- Old.\n")]
-    {
+    for (version, expected) in [
+        ("0.2.0", "### Added\n\n- A bend.\n"),
+        ("v0.2.0", "### Added\n\n- A bend.\n"),
+        ("Unreleased", "- Later.\n"),
+        ("0.0.1", "- Old.\n"),
+    ] {
         let output = notes(changelog, version);
         assert!(output.status.success(), "{version}: {output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), expected.trim_end(), "{version}");
@@ -146,6 +169,9 @@ fn scripts_are_programs_that_explain_themselves() {
         assert_eq!(mode & 0o111, 0o111, "{script} cannot be executed");
         let output = Command::new("bash").arg(&path).output().expect("bash starts");
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && message.contains(&format!("usage: packaging/{script}")), "{message}");
+        assert!(
+            output.status.code() == Some(2) && message.contains(&format!("usage: packaging/{script}")),
+            "{message}"
+        );
     }
 }
