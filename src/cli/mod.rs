@@ -8,6 +8,7 @@ mod completions;
 mod cost;
 mod device_outputs;
 mod devices;
+mod doctor;
 mod extract;
 mod files;
 mod format;
@@ -89,6 +90,8 @@ enum Command {
     Bench(bench::Bench),
     /// Lists MIDI, audio and serial devices, with advice for missing ones; --monitor prints what they send.
     Devices(Box<devices::Devices>),
+    /// Checks this system: graphics, sound, MIDI, boards, ports, disk, models; each problem with the next step.
+    Doctor(doctor::Doctor),
     /// Prints the completions of commands and flags for a shell.
     Completions(completions::Completions),
     /// Writes the manual pages of all commands.
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Models(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Devices(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Manual(command) => command.run(),
     })

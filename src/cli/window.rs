@@ -41,6 +41,7 @@ impl Window {
 #[cfg(feature = "ui")]
 mod open {
     use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
 
     use bendrack_nodes::LIBRARY;
     use bendrack_nodes::compile::plan::Plan;
@@ -54,10 +55,11 @@ mod open {
     use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
     use crate::cli::takes::{TakeFolder, Takes};
-    use crate::cli::{Failure, open_patch, sound};
+    use crate::cli::{Failure, doctor, open_patch, sound};
     use crate::disk;
     use crate::engine::model::FRAME_RATE;
     use crate::engine::{Engine, EngineHandle, Frame, Session};
+    use crate::files::data_folder;
     use crate::io::Devices;
     use crate::io::audio::AudioSource;
     use crate::output::recorder::SoundOf;
@@ -68,6 +70,27 @@ mod open {
 
     /// Patch that opens by default.
     const FIRST_BEND: &str = include_str!("../../patches/first_bend.json");
+
+    /// Checks the system at the first start of a version, and returns the place where the message about its problems comes.
+    fn checkup(waker: Waker) -> Option<Receiver<String>> {
+        let marker = data_folder()?.join("bendrack").join("checked");
+        if std::fs::read_to_string(&marker).is_ok_and(|version| version == env!("CARGO_PKG_VERSION")) {
+            return None;
+        }
+        let (send, receive) = channel();
+        std::thread::spawn(move || {
+            let problems = doctor::problems();
+            // Without the file, the next start checks again.
+            let _ = marker.parent().map(std::fs::create_dir_all);
+            let _ = std::fs::write(marker, env!("CARGO_PKG_VERSION"));
+            if let Some(problems) = problems
+                && send.send(problems).is_ok()
+            {
+                waker.wake();
+            }
+        });
+        Some(receive)
+    }
 
     impl Window {
         pub(in crate::cli) fn run(self) -> std::result::Result<(), Failure> {
@@ -113,6 +136,7 @@ mod open {
             let (outputs, send) = DeviceOutputs::new();
             let (recorded, waker) = (recordings.clone(), Waker::default());
             let woken = waker.clone();
+            let checkup = checkup(waker.clone());
             let watch = move |frame: &Frame| {
                 send(frame);
                 recorded.push(frame);
@@ -135,6 +159,7 @@ mod open {
                 patch,
                 path: home.filter(|_| !self.untitled),
                 notice,
+                checkup,
                 engine: Box::new(rack),
                 devices: Box::new(handle),
                 recordings: Box::new(recordings.clone()),

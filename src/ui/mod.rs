@@ -17,6 +17,7 @@
     allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test panics; exact equality is intended")
 )]
 
+mod adapters;
 pub mod app;
 pub mod canvas;
 pub mod document;
@@ -26,6 +27,7 @@ pub mod theme;
 pub mod widgets;
 pub mod workspace;
 
+pub use adapters::{Adapter, adapters};
 pub use app::devices::{DeviceHandle, DeviceLink};
 pub use app::engine::EngineLink;
 pub use app::models::ModelsLink;

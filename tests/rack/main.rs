@@ -6,6 +6,7 @@ mod architecture;
 mod attend;
 mod cli;
 mod devices;
+mod doctor;
 mod engine;
 mod fetch;
 mod files;

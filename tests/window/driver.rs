@@ -237,6 +237,7 @@ pub fn options(engine: Box<dyn EngineLink>, patch: Patch) -> Options {
         patch,
         path: None,
         notice: None,
+        checkup: None,
         engine,
         recordings: Box::new(FakeRecordings::default()),
         takes: Box::new(FakeTakes::default()),

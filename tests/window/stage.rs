@@ -685,6 +685,23 @@ fn letters_that_the_bundled_fonts_lack_come_from_other_fonts() {
     assert!(!has(&window, '波'), "no font here has it");
 }
 
+/// The message about the system comes when the check is done, and stays as a notice does.
+#[test]
+fn problems_of_the_system_are_shown_when_they_are_found() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let (mut window, _) = window_with_parts(first_bend(), false, |options| options.checkup = Some(receive));
+    window.step();
+    let text = "This system has a problem (bendrack doctor lists all). serial ports: join a group.";
+    assert!(window.query_by_label_contains("serial ports").is_none());
+    send.send(text.to_owned()).unwrap();
+    window.step();
+    window.step();
+    assert!(window.query_by_label_contains("serial ports").is_some());
+    drop(send);
+    window.run_steps(200);
+    assert!(window.query_by_label_contains("serial ports").is_some(), "it stays");
+}
+
 #[test]
 fn a_notice_stays_until_the_next_message() {
     let text = "bad.json: not a patch. This is the first bend.";

@@ -80,7 +80,7 @@ impl Models {
 }
 
 /// Every model by name, with its description or its error.
-fn list() -> Vec<(String, std::result::Result<String, String>)> {
+pub(super) fn list() -> Vec<(String, std::result::Result<String, String>)> {
     let mini = "the small model inside the program: moving things, 128x128".to_owned();
     let mut models = vec![(Family::Mini.name().to_owned(), Ok(mini))];
     let entries = folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();

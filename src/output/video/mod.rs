@@ -35,6 +35,11 @@ use crate::output::{Error, Result};
 use crate::provenance::Provenance;
 use crate::sound::Stereo;
 
+/// The sentence about a missing encoder of MP4, with what to do; none if it is there.
+pub fn encoder_problem() -> Option<String> {
+    library::openh264().err()
+}
+
 /// A file, or files, that pictures are written to.
 pub trait VideoWriter: Send {
     /// Sets the provenance: of the pictures that follow, or of the whole video. A GIF carries none.

@@ -24,6 +24,7 @@ pub mod waker;
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::mpsc::Receiver;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +74,8 @@ pub struct Options {
     pub path: Option<PathBuf>,
     /// A message that stays until the next one.
     pub notice: Option<String>,
+    /// The place where a message about the system comes; it stays until the next one.
+    pub checkup: Option<Receiver<String>>,
     /// The engine that runs the patch.
     pub engine: Box<dyn EngineLink>,
     /// The devices.
@@ -159,6 +162,7 @@ pub struct App {
     is_compared: bool,
     stage: Stage,
     stats: Option<UiStats>,
+    checkup: Option<Receiver<String>>,
 }
 
 /// A message in the status bar, which expires.
@@ -229,6 +233,7 @@ impl App {
             shown_settings: None,
             files_of_user: options.files_of_user,
             files: FileTasks::default(),
+            checkup: options.checkup,
             message: Message(options.notice.map(|text| (text, f64::INFINITY))),
             taps: TapTempo::default(),
             had_focus: false,
@@ -252,6 +257,9 @@ impl App {
         self.learn();
         self.request_repaint(ui);
         self.finish_tasks(ui);
+        if let Some(problems) = self.checkup.as_ref().and_then(|checkup| checkup.try_recv().ok()) {
+            self.message = Message(Some((problems, f64::INFINITY)));
+        }
         if let Some(outcome) = self.recordings.outcome() {
             self.message.show(ui, outcome.clone());
             self.recorded = Some(outcome);
