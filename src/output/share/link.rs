@@ -39,21 +39,17 @@ impl Link {
     /// The next picture, or the last one again after `repeat`. None at the end of the share.
     pub(super) fn next(&self, repeat: Duration) -> Option<Arc<Picture>> {
         let mut slot = self.slot();
-        while !slot.is_stopped {
-            let has_waited;
-            (slot, has_waited) = if slot.is_new {
-                (slot, false)
-            } else {
-                let waited = self.changed.wait_timeout_while(slot, repeat, |slot| !slot.is_new && !slot.is_stopped);
-                let (slot, time) = waited.unwrap_or_else(PoisonError::into_inner);
-                (slot, time.timed_out())
-            };
-            if (slot.is_new || has_waited) && !slot.is_stopped && slot.picture.is_some() {
+        loop {
+            let waited = self.changed.wait_timeout_while(slot, repeat, |slot| !slot.is_new && !slot.is_stopped);
+            slot = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if slot.is_stopped {
+                return None;
+            }
+            if slot.picture.is_some() {
                 slot.is_new = false;
                 return slot.picture.clone();
             }
         }
-        None
     }
 
     /// Waits, but not beyond the end of the share. Returns true if the share goes on.

@@ -147,10 +147,8 @@ impl Inner {
 
     fn offer(&self, stage: &Stage) {
         let Some(picture) = &stage.picture else { return };
-        let picture = match stage.is_black {
-            true => Arc::new(Picture::black(picture.width, picture.height)),
-            false => picture.clone(),
-        };
+        let picture =
+            if stage.is_black { Arc::new(Picture::black(picture.width, picture.height)) } else { picture.clone() };
         self.running.iter().for_each(|running| running.link.offer(picture.clone()));
     }
 }

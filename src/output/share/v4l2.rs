@@ -158,7 +158,8 @@ impl Device {
             return if keeps { Ok(()) } else { Err(fault(&self.path, &error)) };
         }
         let is_size = |side: u32| (1..=LARGEST).contains(&side);
-        if format.pixels != YUYV || !is_size(format.width) || !is_size(format.height) || format.width % 2 != 0 {
+        if format.pixels != YUYV || !is_size(format.width) || !is_size(format.height) || !format.width.is_multiple_of(2)
+        {
             let path = self.path.display();
             return Err(format!("{path} takes no YUYV pictures of {width}×{height}; load v4l2loopback again"));
         }
