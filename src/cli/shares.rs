@@ -10,8 +10,8 @@ use crate::ui::ShareLink;
 /// The picture for other programs: flags of a command.
 #[derive(clap::Args)]
 pub(super) struct ShareFlags {
-    /// Share the picture with other programs of this machine, as a camera: v4l2:/dev/video10, by v4l2loopback; may be repeated.
-    #[arg(long, value_name = "v4l2:DEVICE")]
+    /// Share the picture with other programs, as the camera of v4l2loopback at this device; may be repeated.
+    #[arg(long, value_name = "v4l2:/dev/videoN")]
     pub(super) share: Vec<Share>,
 }
 
