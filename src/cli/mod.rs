@@ -29,6 +29,7 @@ mod recording;
 mod render;
 mod replay;
 mod schema;
+mod shares;
 mod sound;
 mod sweep;
 #[cfg(feature = "ui")]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::model::ModelFlags;
+use super::shares::ShareFlags;
 use crate::io;
 
 #[derive(clap::Args)]
@@ -17,6 +18,8 @@ pub(super) struct Window {
     /// Folder for recordings of the window [default: the user's folder of videos, else the working folder].
     #[arg(long, value_name = "FOLDER")]
     recordings: Option<PathBuf>,
+    #[command(flatten)]
+    shares: ShareFlags,
     /// File for the frame times of the window: JSON, written when it closes.
     #[arg(long, value_name = "FILE")]
     ui_stats: Option<PathBuf>,
@@ -30,7 +33,16 @@ pub(super) struct Window {
 #[cfg(not(feature = "ui"))]
 impl Window {
     pub(super) fn run(self) -> Result<(), super::Failure> {
-        let _ = (self.patch, self.model, self.size, self.recordings, self.ui_stats, self.untitled, self.devices);
+        let _ = (
+            self.patch,
+            self.model,
+            self.size,
+            self.recordings,
+            self.shares.share,
+            self.ui_stats,
+            self.untitled,
+            self.devices,
+        );
         Err(super::Failure::Failed(
             "this bendrack was built without its window; render the patch with `bendrack render`, or build it with the feature ui"
                 .to_owned(),
@@ -54,6 +66,7 @@ mod open {
     use crate::cli::models::Shelf;
     use crate::cli::play::sessions;
     use crate::cli::recording::Recordings;
+    use crate::cli::shares::ShareHandle;
     use crate::cli::takes::{TakeFolder, Takes};
     use crate::cli::{Failure, doctor, open_patch, sound};
     use crate::disk;
@@ -63,6 +76,7 @@ mod open {
     use crate::io::Devices;
     use crate::io::audio::AudioSource;
     use crate::output::recorder::SoundOf;
+    use crate::output::share::Shares;
     use crate::provenance::{Opened, Render};
     use crate::take::{TakeWriter, folder};
     use crate::terminal;
@@ -134,12 +148,14 @@ mod open {
                 Ok(Session::new(engine, patch_given))
             };
             let (outputs, send) = DeviceOutputs::new();
-            let (recorded, waker) = (recordings.clone(), Waker::default());
+            let shares = Shares::start(self.shares.share);
+            let (recorded, shared, waker) = (recordings.clone(), shares.clone(), Waker::default());
             let woken = waker.clone();
             let checkup = checkup(waker.clone());
             let watch = move |frame: &Frame| {
                 send(frame);
                 recorded.push(frame);
+                shared.push(&frame.screen);
                 woken.wake();
             };
             let rack = EngineHandle::start_with_journal(load, watch, journal);
@@ -165,6 +181,7 @@ mod open {
                 recordings: Box::new(recordings.clone()),
                 takes: Box::new(takes.clone()),
                 models: Box::new(shelf),
+                shares: Box::new(ShareHandle::new(shares)),
                 recovery: Recovery::of_user(),
                 files_of_user: FilesOfUser::in_data_folder(),
                 stats: self.ui_stats.map(UiStats::new),

@@ -15,6 +15,7 @@ pub mod recorder;
 #[cfg(test)]
 mod samples;
 pub mod scale;
+pub mod share;
 pub mod sheet;
 pub mod sidecar;
 pub mod spectrum;

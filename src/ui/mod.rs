@@ -32,6 +32,7 @@ pub use app::devices::{DeviceHandle, DeviceLink};
 pub use app::engine::EngineLink;
 pub use app::models::ModelsLink;
 pub use app::recording::{RecordedParts, RecordingLink, RecordingState};
+pub use app::shares::ShareLink;
 pub use app::takes::TakesLink;
 pub use app::waker::Waker;
 pub use app::{App, FilesOfUser, Options, UiStats};

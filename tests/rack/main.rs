@@ -17,6 +17,8 @@ mod packaging;
 mod play;
 mod renders;
 mod rig;
+#[cfg(target_os = "linux")]
+mod share;
 mod soak;
 mod sweep;
 mod takes;

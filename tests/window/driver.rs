@@ -18,7 +18,7 @@ use bendrack_nodes::tick::{DenoisingStep, Inputs, Measurements, Memory};
 use eframe::egui::{Event, Key, Pos2, Vec2, vec2};
 use egui_kittest::Harness;
 
-pub use crate::fakes::{FakeDevices, FakeRecordings};
+pub use crate::fakes::{FakeDevices, FakeRecordings, FakeShares};
 use crate::models::FakeModels;
 use crate::takes::FakeTakes;
 
@@ -242,6 +242,7 @@ pub fn options(engine: Box<dyn EngineLink>, patch: Patch) -> Options {
         recordings: Box::new(FakeRecordings::default()),
         takes: Box::new(FakeTakes::default()),
         models: Box::new(FakeModels::default()),
+        shares: Box::new(FakeShares::default()),
         devices: Box::new(FakeDevices::default()),
         recovery: None,
         files_of_user: FilesOfUser::default(),

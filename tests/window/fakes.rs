@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bendrack::io::{
     Colour, ControlName, ControlState, Counts, Dated, Kind, LatestMessage, Light, Pressed, Request, State,
 };
-use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState};
+use bendrack::ui::{DeviceLink, RecordedParts, RecordingLink, RecordingState, ShareLink};
 use bendrack_nodes::input::ComputerKey;
 use bendrack_nodes::patch::{Device, Patch};
 
@@ -173,5 +173,31 @@ impl DeviceLink for FakeDevices {
 
     fn pressed(&self, name: &ControlName) -> Pressed {
         self.0.borrow().pressed.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// A share without a device: what the window sets, and the news to show.
+#[derive(Default)]
+pub struct Shared {
+    pub is_held: bool,
+    pub is_black: bool,
+    pub news: Option<String>,
+}
+
+#[derive(Clone, Default)]
+pub struct FakeShares(pub Rc<RefCell<Shared>>);
+
+impl ShareLink for FakeShares {
+    fn set_stage(&self, is_held: bool, is_black: bool) {
+        let mut shared = self.0.borrow_mut();
+        (shared.is_held, shared.is_black) = (is_held, is_black);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        vec!["v4l2:/dev/video10: shared, 512×512".to_owned()]
+    }
+
+    fn news(&self) -> Option<String> {
+        self.0.borrow_mut().news.take()
     }
 }

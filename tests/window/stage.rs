@@ -11,7 +11,7 @@ use eframe::egui::{Event, Key, Modifiers, PointerButton, vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::driver::*;
-use crate::fakes::FakeDevices;
+use crate::fakes::{FakeDevices, FakeShares};
 
 fn patch(window: &Window) -> Arc<Patch> {
     Arc::clone(&window.state().workspace.editor.document.patch)
@@ -739,4 +739,25 @@ fn a_locked_knob_is_not_randomised_and_a_little_moves_the_others_a_little() {
     let amount = |patch: &Patch| patch.nodes["heat"].params["amount"].as_f64().unwrap();
     let moved = (amount(&after) - amount(&before)).abs();
     assert!(moved > 0.0 && moved <= 0.2, "{moved}");
+}
+
+#[test]
+fn shares_follow_freeze_and_blackout_and_show_their_state() {
+    let shares = FakeShares::default();
+    let (mut window, _) = window_with_parts(first_bend(), false, |options| options.shares = Box::new(shares.clone()));
+    let stage = || (shares.0.borrow().is_held, shares.0.borrow().is_black);
+    let mut stage_after = |key| {
+        window.key_press_modifiers(Modifiers::COMMAND, key);
+        window.run_steps(3);
+        stage()
+    };
+    assert_eq!([stage_after(Key::F), stage_after(Key::B)], [(true, false), (true, true)]);
+    assert_eq!([stage_after(Key::F), stage_after(Key::B)], [(false, true), (false, false)]);
+    shares.0.borrow_mut().news = Some("v4l2:/dev/video10: gone".to_owned());
+    window.run_steps(2);
+    assert!(window.query_by_label("v4l2:/dev/video10: gone").is_some(), "in the status bar");
+    let button = window.get_by_label("Output").rect().center();
+    window.hover_at(button);
+    window.run_steps(60);
+    assert!(window.query_by_label_contains("v4l2:/dev/video10: shared, 512×512").is_some(), "the hint of the output");
 }

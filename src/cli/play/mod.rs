@@ -16,11 +16,13 @@ use super::files::{Content, Files};
 use super::interrupt::Interrupt;
 use super::model::ModelFlags;
 use super::render::compile;
+use super::shares::ShareFlags;
 use super::{Failure, read_patch, size, sound};
 use crate::engine::{Engine, EngineHandle, Frame, Session};
 use crate::io::audio::AudioSource;
 use crate::io::{self as devices, Devices, Request};
 use crate::output::raw::FrameFormat;
+use crate::output::share::Shares;
 use crate::take::{TakeWriter, folder};
 use crate::terminal;
 use frames::FrameWriter;
@@ -44,6 +46,8 @@ pub(super) struct Play {
     /// Write the pictures to standard output: as YUV4MPEG2, which players read from a pipe, or as raw RGB bytes.
     #[arg(long, value_enum, default_value = "none")]
     frames_out: FrameFormat,
+    #[command(flatten)]
+    shares: ShareFlags,
     /// Write a take to this file: all input and edits, from which `bendrack render --take` makes the video again.
     #[arg(long, value_name = "FILE.take")]
     take_out: Option<PathBuf>,
@@ -87,11 +91,13 @@ impl Play {
         };
         let (outputs, send) = DeviceOutputs::new();
         let frames = FrameWriter::start(self.frames_out, stop.clone());
+        let shares = Shares::start(self.shares.share.clone());
         let shown = Arc::new(AtomicU64::new(0));
-        let (count, pictures) = (shown.clone(), frames.sender());
+        let (count, pictures, shared) = (shown.clone(), frames.sender(), shares.clone());
         let watch = move |frame: &Frame| {
             send(frame);
             pictures.push(&frame.screen);
+            shared.push(&frame.screen);
             count.fetch_add(1, Ordering::Relaxed);
         };
         let take = self.take_out.clone();
@@ -109,6 +115,7 @@ impl Play {
             engine: &engine,
             devices: &devices,
             frames: &frames,
+            shares: &shares,
             shown: &shown,
             stop: &stop,
             take: take_state.as_ref().map(|state| state as _),

@@ -9,10 +9,12 @@ use super::frames::FrameWriter;
 use super::knobs::Knobs;
 use super::{Play, state};
 use crate::cli::render::peak_memory;
+use crate::cli::shares::ShareNews;
 use crate::cli::{Failure, print_json};
 use crate::engine::{EngineHandle, Stage};
 use crate::io::Devices;
 use crate::output::raw::FrameFormat;
+use crate::output::share::Shares;
 use crate::take::TakeState;
 use crate::terminal;
 
@@ -31,6 +33,8 @@ pub(super) struct Watched<'a> {
     pub(super) engine: &'a EngineHandle,
     pub(super) devices: &'a Devices,
     pub(super) frames: &'a FrameWriter,
+    /// The picture for other programs.
+    pub(super) shares: &'a Shares,
     /// Number of pictures so far.
     pub(super) shown: &'a AtomicU64,
     /// True from Ctrl+C, SIGTERM or the end of the reader of pictures on.
@@ -53,13 +57,25 @@ pub(super) struct Watch<'a> {
     /// Time and pictures of the last statistics.
     before: (Instant, u64),
     has_warned: bool,
+    share_news: ShareNews,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(play: &'a Play, of: Watched<'a>, knobs: Knobs) -> Self {
         let now = Instant::now();
         let (stats_due, state_due) = (now + STATS, now + STATE);
-        Self { play, of, knobs, first: now, running: now, stats_due, state_due, before: (now, 0), has_warned: false }
+        Self {
+            play,
+            of,
+            knobs,
+            first: now,
+            running: now,
+            stats_due,
+            state_due,
+            before: (now, 0),
+            has_warned: false,
+            share_news: ShareNews::default(),
+        }
     }
 
     /// Runs until the end of the program.
@@ -70,6 +86,7 @@ impl<'a> Watch<'a> {
             }
             self.knobs.apply(self.of.engine, self.of.devices.activity().take_requests());
             self.check_take()?;
+            self.share_news.of(self.of.shares).for_each(terminal::print_error);
             self.write(Instant::now())?;
             std::thread::sleep(LOOK);
         }
@@ -148,6 +165,8 @@ impl Watched<'_> {
             Stage::Running => json!("running"),
             Stage::Failed(why) => json!({ "failed": why }),
         };
+        let shares = self.shares.states().map(|(share, state)| (share.to_string(), json!(state.to_string())));
+        let shares: serde_json::Map<_, _> = shares.collect();
         json!({
             "stage": stage,
             "pictures": pictures,
@@ -162,6 +181,7 @@ impl Watched<'_> {
             "warnings": status.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "take_failed": take_failed,
             "devices": self.devices.activity().lights(),
+            "shares": shares,
         })
     }
 }

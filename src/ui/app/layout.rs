@@ -46,9 +46,9 @@ impl App {
         let (last, remote) = (self.recorded.as_deref(), self.remote.of(Remoted::Record));
         let stage = self.stage.lights();
         let mut recording = RecordingBar { state: &state, parts: &mut self.parts, last, remote };
-        let (workspace, settings) = (&mut self.workspace, &mut self.settings);
+        let (workspace, settings, shares) = (&mut self.workspace, &mut self.settings, self.shares.lines());
         if let Some(command) =
-            top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, (stage, &self.remote), settings)).inner
+            top.show(ui, |ui| top_bar_ui(ui, workspace, &mut recording, (stage, &self.remote, &shares), settings)).inner
         {
             self.run(ui, command);
         }

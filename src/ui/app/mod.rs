@@ -16,6 +16,7 @@ mod patch_file;
 mod perform;
 pub mod recording;
 mod remote;
+pub mod shares;
 mod stage;
 mod stats;
 pub mod takes;
@@ -60,6 +61,7 @@ use keys::{KeyContext, commands};
 use models::ModelsLink;
 use recording::{HeldKey, Press, RecordedParts, RecordingLink};
 use remote::Remote;
+use shares::ShareLink;
 use stage::Stage;
 pub use stats::UiStats;
 use takes::{Takes, TakesLink};
@@ -86,6 +88,8 @@ pub struct Options {
     pub takes: Box<dyn TakesLink>,
     /// The models.
     pub models: Box<dyn ModelsLink>,
+    /// The picture for other programs.
+    pub shares: Box<dyn ShareLink>,
     /// The folder of recovery copies.
     pub recovery: Option<Recovery>,
     /// The files of the user's settings.
@@ -144,6 +148,7 @@ pub struct App {
     fonts: Fonts,
     takes: Takes,
     takes_panel: TakesPanel,
+    shares: Box<dyn ShareLink>,
     models: Box<dyn ModelsLink>,
     models_panel: ModelsPanel,
     browser: Browser,
@@ -225,6 +230,7 @@ impl App {
             fonts: Fonts::new(options.files_of_user.fonts.clone()),
             takes: Takes::new(options.takes),
             takes_panel: TakesPanel::default(),
+            shares: options.shares,
             models: options.models,
             models_panel: ModelsPanel::default(),
             browser: Browser::default(),
@@ -266,6 +272,7 @@ impl App {
         }
         self.poll_takes(ui);
         self.poll_models(ui);
+        self.poll_shares(ui);
         self.poll_remote(ui);
         self.poll_requests(ui);
         self.send_keys(ui);

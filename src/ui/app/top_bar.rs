@@ -47,7 +47,7 @@ pub fn top_bar_ui(
     ui: &mut Ui,
     workspace: &mut Workspace,
     recording: &mut RecordingBar<'_>,
-    (stage, remote): (StageLights, &Remote),
+    (stage, remote, shares): (StageLights, &Remote, &[String]),
     settings: &mut Settings,
 ) -> Option<Command> {
     let (mut command, mut record, mut on_stage) = (None, None, None);
@@ -112,7 +112,7 @@ pub fn top_bar_ui(
         if is_wide {
             items(ui, &show[3..]);
         }
-        on_stage = stage_ui(ui, stage, remote);
+        on_stage = stage_ui(ui, stage, remote, shares);
         let master = workspace.editor.document.patch.engine.master;
         if let Some(master) = master_ui(ui, master) {
             let step = Step::merging("master depth", vec![Edit::SetMaster { master }]);
@@ -153,16 +153,12 @@ pub struct StageLights {
 }
 
 /// The buttons of the stage. Returns the command of a clicked one.
-fn stage_ui(ui: &mut Ui, stage: StageLights, remote: &Remote) -> Option<Command> {
+fn stage_ui(ui: &mut Ui, stage: StageLights, remote: &Remote, shares: &[String]) -> Option<Command> {
+    let of_output = "Output: a window with the picture alone, for a projector. F fills its screen, 1 to 4 choose the monitor. Ctrl+U";
+    let of_output = std::iter::once(of_output).chain(shares.iter().map(String::as_str)).collect::<Vec<_>>().join("\n");
     let output = if stage.is_output { "Close output" } else { "Output" };
     let buttons = [
-        (
-            Icon::Output,
-            stage.is_output,
-            output,
-            "Output: a window with the picture alone, for a projector. F fills its screen, 1 to 4 choose the monitor. Ctrl+U",
-            Command::ToggleOutput,
-        ),
+        (Icon::Output, stage.is_output, output, &*of_output, Command::ToggleOutput),
         (
             Icon::Perform,
             false,
