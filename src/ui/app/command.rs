@@ -78,6 +78,8 @@ pub enum Command {
     TogglePreview,
     /// Show the monitor of devices, or hide it.
     ToggleDevices,
+    /// Start the tour.
+    StartTour,
     /// Show the takes, or hide them.
     ToggleTakes,
     /// Show the models, or hide them.
@@ -162,6 +164,7 @@ impl App {
                     zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
                 }
             }
+            Command::StartTour => self.start_tour(ui),
             Command::ToggleModels => self.toggle_models(),
             Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
             Command::KeepTake => self.keep_take(ui),

@@ -20,6 +20,7 @@ mod stage;
 mod stats;
 pub mod takes;
 mod top_bar;
+mod tour;
 pub mod waker;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ use crate::ui::document::ports::input_of;
 use crate::ui::document::recent::Recent;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::document::settings::{SCALES, Settings, Stored};
+use crate::ui::document::tour::Tour;
 use crate::ui::fonts::Fonts;
 use crate::ui::panels::browser::Browser;
 use crate::ui::panels::models::ModelsPanel;
@@ -135,6 +137,9 @@ pub struct App {
     parts: RecordedParts,
     /// The result of the last recording.
     recorded: Option<String>,
+    /// The number of videos that were recorded.
+    videos: u64,
+    tour: Option<Tour>,
     held: HeldKey,
     held_keys: HeldKeys,
     remote: Remote,
@@ -215,6 +220,8 @@ impl App {
             waker: options.waker,
             parts: RecordedParts::default(),
             recorded: None,
+            videos: 0,
+            tour: None,
             held: HeldKey::default(),
             held_keys: HeldKeys::default(),
             remote: Remote::new(options.files_of_user.remote.clone()),
@@ -253,6 +260,8 @@ impl App {
         self.request_repaint(ui);
         self.finish_tasks(ui);
         if let Some(outcome) = self.recordings.outcome() {
+            self.videos += u64::from(outcome.is_ok());
+            let outcome = outcome.unwrap_or_else(|problem| problem);
             self.message.show(ui, outcome.clone());
             self.recorded = Some(outcome);
         }
@@ -291,6 +300,7 @@ impl App {
             ui.ctx().request_repaint();
         }
         self.workspace.refresh();
+        self.follow_tour(ui);
         self.compare();
         self.panels(ui);
         if let Some(taps) = self.workspace.playback.probes.changed() {

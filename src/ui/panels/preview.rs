@@ -11,6 +11,7 @@ use crate::engine::{Estimate, Stage, Status};
 use crate::ui::document::missing::Missing;
 use crate::ui::panels::compare::{Arrangement, Compare, compare_ui};
 use crate::ui::theme;
+use crate::ui::widgets::mark::mark;
 use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
 
@@ -269,6 +270,7 @@ fn chip_ui(ui: &Ui, at: &mut Pos2, (name, label, hint): (&str, &str, &str), on: 
     at.x = chip.right() + theme::UNIT / 2.0;
     let response = ui.interact(chip, Id::new(("chip", label)), Sense::click());
     response.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Checkbox, true, on, label));
+    mark(ui, label, chip);
     let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0;
     let fill = if on { hue } else { Color32::from_black_alpha(if response.hovered() { 200 } else { 140 }) };
     let edge = Stroke::new(1.0, hue.gamma_multiply(if on || response.hovered() { 1.0 } else { 0.5 }));
