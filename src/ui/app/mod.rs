@@ -283,6 +283,7 @@ impl App {
             large_preview: self.preview.large,
             had_focus: self.had_focus,
             over_canvas,
+            node: self.workspace.editor.selection.len() == 1,
             instance: self.workspace.editor.selected_instance().is_some(),
         };
         // Without a canvas, keys change nothing on it.

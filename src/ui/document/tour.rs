@@ -59,10 +59,12 @@ impl TourStep {
     /// The same action, by keyboard.
     pub const fn keys(self) -> &'static str {
         match self {
-            Self::Turn => "Keyboard: select LFO with the arrows, press Tab until its knob is lit, then Arrow up.",
-            Self::Wire => "Keyboard: select LFO with the arrows, press C, type “out rotate amount”, then Enter.",
-            Self::Word => "Keyboard: select Words with the arrows, press Tab until “tulip” is lit, then Enter.",
-            Self::Heatmap => "Keyboard: press Tab until “map” is lit, then Enter.",
+            Self::Turn => "Keyboard: select LFO with the arrows, press Tab for its first knob, then Arrow up.",
+            Self::Wire => {
+                "Keyboard: press Esc, select LFO with the arrows, press C, type “out rotate amount”, then Enter."
+            }
+            Self::Word => "Keyboard: select Words with the arrows, press Tab, type “purple, tulip”, then Esc.",
+            Self::Heatmap => "Keyboard: press H.",
             Self::Record => "Keyboard: Ctrl+R starts a recording, and stops it.",
         }
     }
@@ -187,7 +189,7 @@ impl Tour {
             _ if Arc::ptr_eq(before, now) => false,
             TourStep::Turn => is_turned(before, now),
             TourStep::Wire => now.cables.iter().any(|cable| moves_bend(now, cable) && !has(before, cable)),
-            TourStep::Word => !bent_words(now).is_subset(&bent_words(before)),
+            TourStep::Word => !bent_words(now, facts).is_subset(&bent_words(before, facts)),
         }
     }
 
@@ -213,7 +215,7 @@ impl Tour {
 
     /// True if a word has a node, but no cable takes it to a bend.
     pub fn is_word_loose(&self, facts: &Facts<'_>) -> bool {
-        let words = |patch: &Patch| patch.nodes.values().filter_map(aimed).flatten().collect::<BTreeSet<_>>();
+        let words = |patch: &Patch| in_prompt(patch.nodes.values().filter_map(aimed).flatten(), facts);
         self.step() == Some(TourStep::Word) && !words(facts.patch).is_subset(&words(&self.before.patch))
     }
 }
@@ -253,9 +255,16 @@ fn has(patch: &Patch, cable: &Cable) -> bool {
 }
 
 /// The words of nodes with a cable.
-fn bent_words(patch: &Patch) -> BTreeSet<String> {
+fn bent_words(patch: &Patch, facts: &Facts<'_>) -> BTreeSet<String> {
     let is_wired = |id: &String| patch.cables.iter().any(|cable| cable.from.node == *id);
-    patch.nodes.iter().filter(|(id, _)| is_wired(id)).filter_map(|(_, node)| aimed(node)).flatten().collect()
+    let wired = patch.nodes.iter().filter(|(id, _)| is_wired(id));
+    in_prompt(wired.filter_map(|(_, node)| aimed(node)).flatten(), facts)
+}
+
+/// The words that the prompt has: half a word, while it is typed, is none.
+fn in_prompt(words: impl Iterator<Item = String>, facts: &Facts<'_>) -> BTreeSet<String> {
+    let known = words_of(facts.prompt);
+    words.filter(|word| known.contains(&word.as_str())).collect()
 }
 
 #[cfg(test)]
@@ -356,6 +365,10 @@ mod tests {
         assert!(tour.is_word_loose(&seen.facts()));
         seen.apply(LevelEdit::RemoveNode { id });
         assert!(!tour.is_word_loose(&seen.facts()));
+        seen.set("word", "words", json!("purple, tul"));
+        tour.update(&seen.facts());
+        assert_eq!(tour.step(), Some(TourStep::Word), "half a word");
+        seen.set("word", "words", json!("purple"));
         seen.selection = ["word".to_owned()].into();
         assert_eq!(tour.thing(&seen.facts()), Some(Thing::Word("tulip".into())));
         let (step, _) = aim(&seen.patch, Some("word"), "tulip", [0.0; 2]);

@@ -12,6 +12,7 @@ use crate::ui::document::missing::Missing;
 use crate::ui::panels::compare::{Arrangement, Compare, compare_ui};
 use crate::ui::theme;
 use crate::ui::widgets::mark::mark;
+use crate::ui::workspace::images::Images;
 use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
 
@@ -47,6 +48,15 @@ pub struct Look {
 }
 
 impl Preview {
+    /// Covers the picture with the map of the next tap, or of none after the last one.
+    pub fn next_map(&mut self, images: &Images) {
+        let mut ids = images.taps.keys();
+        self.overlay = match &self.overlay {
+            Some(shown) => ids.find(|id| *id > shown).cloned(),
+            None => ids.next().cloned(),
+        };
+    }
+
     /// True if a map covers the picture of the model: of the word under the pointer, of the look, or of a tap.
     fn covers(&self) -> bool {
         self.word.is_some() || self.look.is_some() || self.overlay.is_some()

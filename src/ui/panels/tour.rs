@@ -150,7 +150,7 @@ fn steps_ui(ui: &mut Ui, tour: &Tour) {
     }
 }
 
-/// Outlines a thing, above the panels and below menus. The canvas hides what lies outside of it.
+/// Outlines a thing, above the panels and below menus. No outline leaves the canvas.
 pub fn outline_ui(ctx: &Context, thing: &Thing, frame: &CanvasFrame, canvas: Rect) {
     let painter = ctx.layer_painter(LayerId::new(Order::Middle, Id::new("tour")));
     let inside = painter.with_clip_rect(canvas);
@@ -189,8 +189,8 @@ fn outline_marked(painter: &Painter, name: &str) {
 }
 
 fn outline(painter: &Painter, rect: Rect) {
-    for (grow, width, colour) in [(1.0, 4.0, Color32::from_black_alpha(160)), (1.0, 2.0, theme::accent())] {
-        painter.rect_stroke(rect.expand(grow), CornerRadius::same(6), Stroke::new(width, colour), StrokeKind::Middle);
+    for (width, colour) in [(4.0, Color32::from_black_alpha(160)), (2.0, theme::accent())] {
+        painter.rect_stroke(rect, CornerRadius::same(6), Stroke::new(width, colour), StrokeKind::Middle);
     }
 }
 
