@@ -32,7 +32,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     running: Option<Running>,
-    outcome: Option<String>,
+    outcome: Option<Result<String, String>>,
 }
 
 struct Running {
@@ -89,7 +89,7 @@ impl Recordings {
     pub(super) fn finish(&self) -> Option<String> {
         let running = self.state().running.take()?;
         let progress = running.recorder.finish();
-        Some(message(&running.files, &progress))
+        Some(message(&running.files, &progress).unwrap_or_else(|problem| problem))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -145,25 +145,30 @@ impl RecordingLink for Recordings {
         RecordingState::On { secs, lost: progress.lost, is_paused: progress.is_paused }
     }
 
-    fn outcome(&self) -> Option<String> {
+    fn outcome(&self) -> Option<Result<String, String>> {
         let mut state = Self::state(self);
         Self::settle(&mut state);
         state.outcome.take()
     }
 }
 
-/// The result of a recording, for the user.
-fn message(files: &[PathBuf], progress: &Progress) -> String {
+/// The result of a recording, for the user: the files, or the problem.
+fn message(files: &[PathBuf], progress: &Progress) -> Result<String, String> {
     let secs = progress.pictures as f64 / FRAME_RATE;
-    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = files.iter().map(|path| absolute(path).display().to_string()).collect();
     if let Some(problem) = &progress.problem {
-        return format!("The recording ended after {secs:.1} s: {problem}");
+        return Err(format!("The recording ended after {secs:.1} s: {problem}"));
     }
     let lost = match progress.lost {
         0 => String::new(),
         lost => format!("; {lost} pictures were too fast for the encoder and repeat the one before"),
     };
-    format!("Recorded {secs:.1} s to {}{lost}", names.join(", "))
+    Ok(format!("Recorded {secs:.1} s to {}{lost}", names.join(", ")))
+}
+
+/// A path from the root, as the working folder of a window is easily forgotten.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Unused names for the files of a recording, with its time: `bendrack-2026-11-29-14-03-05.mp4`.
@@ -221,7 +226,7 @@ mod tests {
     fn outcome(recordings: &Recordings) -> String {
         for _ in 0..1000 {
             if let Some(outcome) = recordings.outcome() {
-                return outcome;
+                return outcome.unwrap_or_else(|problem| problem);
             }
             std::thread::sleep(Duration::from_millis(10));
         }

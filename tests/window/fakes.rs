@@ -17,7 +17,7 @@ pub struct Recorded {
     pub started: Vec<(RecordedParts, Patch)>,
     pub stops: usize,
     pub state: RecordingState,
-    pub outcome: Option<String>,
+    pub outcome: Option<Result<String, String>>,
 }
 
 #[derive(Clone, Default)]
@@ -40,7 +40,7 @@ impl RecordingLink for FakeRecordings {
         self.0.borrow().state.clone()
     }
 
-    fn outcome(&self) -> Option<String> {
+    fn outcome(&self) -> Option<Result<String, String>> {
         self.0.borrow_mut().outcome.take()
     }
 }

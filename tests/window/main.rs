@@ -24,6 +24,7 @@ mod snapshots;
 mod stage;
 mod subpatches;
 mod takes;
+mod tour;
 mod videos;
 mod views;
 

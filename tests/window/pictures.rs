@@ -11,7 +11,7 @@ use bendrack::ui::widgets::knob::KnobChange;
 use bendrack_nodes::LIBRARY;
 use bendrack_nodes::compile::plan::Plan;
 use bendrack_nodes::input::Event;
-use eframe::egui::{Key, Modifiers, Rect};
+use eframe::egui::{Key, Modifiers, Rect, vec2};
 use egui_kittest::kittest::Queryable as _;
 
 use crate::driver::*;
@@ -171,4 +171,44 @@ fn the_panel_of_models() {
     let close = window.get_by_label("close the models").rect();
     let size = [whole.left() + 396.0, close.top() + 760.0];
     save(&mut window, Rect::from_min_max([whole.left(), close.top() - 12.0].into(), size.into()), "models.png");
+}
+
+#[test]
+#[ignore = "draws docs/pictures, and needs a graphics driver: make pictures"]
+fn the_steps_of_the_tour() {
+    let plan = Plan::compile(&first_bend(), LIBRARY).0.unwrap();
+    let load = move || Engine::new(Model::mini()?, Arc::new(plan), (128, 128));
+    let recordings = FakeRecordings::default();
+    let mut parts = options(Box::new(EngineHandle::start(load, |_| {})), first_bend());
+    parts.recordings = Box::new(recordings.clone());
+    let mut window = window_sized(parts, true, vec2(1440.0, 810.0));
+    play(&mut window, 3);
+    window.get_by_label("View").click();
+    window.run_steps(3);
+    window.get_by_label("Tour").click();
+    window.hover_at([700.0, 60.0].into());
+    play(&mut window, 2);
+    let whole = window.ctx.content_rect().shrink(MARGIN as f32);
+    save(&mut window, whole, "tour_1.png");
+    let knob = window.get_by_label("rate of lfo").rect().center();
+    drag(&mut window, knob, knob - vec2(0.0, 20.0));
+    save(&mut window, whole, "tour_2.png");
+    let (from, to) = (port(&window, "lfo.out", true), port(&window, "rotate.amount", false));
+    drag(&mut window, from, to);
+    let title = window.state().workspace.frame.rects["word"].center_top() + vec2(0.0, 6.0);
+    click(&mut window, title);
+    play(&mut window, 1);
+    save(&mut window, whole, "tour_3.png");
+    let word = window.get_by_label("word tulip").rect().center();
+    click(&mut window, word);
+    window.hover_at([700.0, 60.0].into());
+    play(&mut window, 2);
+    save(&mut window, whole, "tour_4.png");
+    window.get_by_label("overlay map").click();
+    play(&mut window, 1);
+    save(&mut window, whole, "tour_5.png");
+    recordings.0.borrow_mut().outcome =
+        Some(Ok("Recorded 6.5 s to /home/me/Videos/bendrack-2026-12-01-14-03-05.mp4".into()));
+    play(&mut window, 1);
+    save(&mut window, whole, "tour_6.png");
 }

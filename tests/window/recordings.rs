@@ -29,7 +29,7 @@ fn the_button_starts_and_stops_a_recording_and_shows_its_length() {
     window.get_by_label("Stop recording 1:24 paused").click();
     window.run_steps(3);
     assert_eq!(recordings.0.borrow().stops, 1);
-    recordings.0.borrow_mut().outcome = Some("Recorded 84.0 s to bendrack.mp4".into());
+    recordings.0.borrow_mut().outcome = Some(Ok("Recorded 84.0 s to bendrack.mp4".into()));
     window.run_steps(2);
     assert!(window.query_by_label_contains("Recorded 84.0 s to bendrack.mp4").is_some(), "the message names the file");
     assert!(window.query_by_label("Record").is_some());

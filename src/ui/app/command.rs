@@ -7,6 +7,7 @@ use super::App;
 use super::file_tasks::Discarding;
 use super::remote::Remoted;
 use crate::ui::canvas::frame::frame_selected;
+use crate::ui::canvas::keyboard::focus_first;
 use crate::ui::canvas::view::{frame_nodes, zoom_about};
 use crate::ui::document::Step;
 
@@ -78,6 +79,12 @@ pub enum Command {
     TogglePreview,
     /// Show the monitor of devices, or hide it.
     ToggleDevices,
+    /// Give the keyboard to the first knob or text of the selected node.
+    FocusKnob,
+    /// Cover the picture with the map of the next tap, or of none after the last one.
+    NextMap,
+    /// Start the tour.
+    StartTour,
     /// Show the takes, or hide them.
     ToggleTakes,
     /// Show the models, or hide them.
@@ -162,6 +169,9 @@ impl App {
                     zoom_about(&mut self.canvas, &mut self.workspace, at, factor);
                 }
             }
+            Command::FocusKnob => focus_first(ui, &self.workspace),
+            Command::NextMap => self.preview.next_map(&self.workspace.playback.images),
+            Command::StartTour => self.start_tour(ui),
             Command::ToggleModels => self.toggle_models(),
             Command::ToggleTakes => self.takes_panel.open = !self.takes_panel.open,
             Command::KeepTake => self.keep_take(ui),

@@ -155,6 +155,8 @@ pub enum Discarding {
     Bundled(usize),
     /// Start a new patch.
     New,
+    /// Open the first bend, and start the tour.
+    Tour,
 }
 
 /// The file tasks of the window.

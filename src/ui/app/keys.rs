@@ -21,6 +21,8 @@ pub struct KeyContext {
     pub had_focus: bool,
     /// The pointer is over the canvas.
     pub over_canvas: bool,
+    /// One node is selected.
+    pub node: bool,
     /// One instance of a subpatch is selected.
     pub instance: bool,
 }
@@ -72,6 +74,7 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
         (Modifiers::NONE, Key::B, Command::Bypass),
         (Modifiers::NONE, Key::G, Command::Frame),
         (Modifiers::NONE, Key::T, Command::Tap),
+        (Modifiers::NONE, Key::H, Command::NextMap),
         (Modifiers::NONE, Key::U, Command::Leave),
         (Modifiers::NONE, Key::F, Command::ZoomSelection),
         (Modifiers::NONE, Key::Home, Command::ZoomAll),
@@ -86,7 +89,12 @@ pub fn commands(ui: &Ui, context: &KeyContext) -> Vec<Command> {
         take(Modifiers::NONE, key, Command::Recall(index));
     }
     // Tab moves between knobs once one has the focus.
-    let tab = !context.had_focus && context.over_canvas && ui.input(|i| i.key_pressed(Key::Tab));
+    let tab = !context.had_focus && ui.input(|i| i.key_pressed(Key::Tab));
+    if tab && context.node {
+        commands.push(Command::FocusKnob);
+        return commands;
+    }
+    let tab = tab && context.over_canvas;
     let letter = pressed(Modifiers::NONE, Key::N);
     if (tab || letter) && !context.large_preview {
         // The letter is not part of the query.

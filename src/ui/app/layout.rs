@@ -98,6 +98,7 @@ impl App {
                     self.run(ui, command);
                 }
             });
+        self.tour_ui(ui);
         if self.device_monitor.open {
             let frame = Frame::new().fill(theme::panel()).inner_margin(2.0 * theme::UNIT);
             let panel = Panel::bottom("devices").frame(frame).resizable(true);
@@ -109,6 +110,7 @@ impl App {
         self.models_ui(ui);
         let workspace = &mut self.workspace;
         CentralPanel::default().frame(Frame::new()).show(ui, |ui| canvas_ui(ui, &mut self.canvas, workspace));
+        self.tour_outline(ui);
         // The cable under the pointer takes Delete first; the selection gets it here.
         let free = !ui.ctx().text_edit_focused() && self.canvas.palette.is_none();
         let delete = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));

@@ -21,6 +21,7 @@ mod stage;
 mod stats;
 pub mod takes;
 mod top_bar;
+mod tour;
 pub mod waker;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ use crate::ui::document::ports::input_of;
 use crate::ui::document::recent::Recent;
 use crate::ui::document::recovery::Recovery;
 use crate::ui::document::settings::{SCALES, Settings, Stored};
+use crate::ui::document::tour::Tour;
 use crate::ui::fonts::Fonts;
 use crate::ui::panels::browser::Browser;
 use crate::ui::panels::models::ModelsPanel;
@@ -142,6 +144,9 @@ pub struct App {
     parts: RecordedParts,
     /// The result of the last recording.
     recorded: Option<String>,
+    /// The number of videos that were recorded.
+    videos: u64,
+    tour: Option<Tour>,
     held: HeldKey,
     held_keys: HeldKeys,
     remote: Remote,
@@ -224,6 +229,8 @@ impl App {
             waker: options.waker,
             parts: RecordedParts::default(),
             recorded: None,
+            videos: 0,
+            tour: None,
             held: HeldKey::default(),
             held_keys: HeldKeys::default(),
             remote: Remote::new(options.files_of_user.remote.clone()),
@@ -267,6 +274,8 @@ impl App {
             self.message = Message(Some((problems, f64::INFINITY)));
         }
         if let Some(outcome) = self.recordings.outcome() {
+            self.videos += u64::from(outcome.is_ok());
+            let outcome = outcome.unwrap_or_else(|problem| problem);
             self.message.show(ui, outcome.clone());
             self.recorded = Some(outcome);
         }
@@ -289,6 +298,7 @@ impl App {
             large_preview: self.preview.large,
             had_focus: self.had_focus,
             over_canvas,
+            node: self.workspace.editor.selection.len() == 1,
             instance: self.workspace.editor.selected_instance().is_some(),
         };
         // Without a canvas, keys change nothing on it.
@@ -306,6 +316,7 @@ impl App {
             ui.ctx().request_repaint();
         }
         self.workspace.refresh();
+        self.follow_tour(ui);
         self.compare();
         self.panels(ui);
         if let Some(taps) = self.workspace.playback.probes.changed() {

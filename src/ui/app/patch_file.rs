@@ -7,6 +7,7 @@ use eframe::egui::{Ui, ViewportCommand};
 
 use super::App;
 use super::file_tasks::{Discarding, FileEvent, from_render};
+use super::tour::first_bend;
 use crate::ui::document::library::{Bundled, all};
 use crate::ui::document::maps::load_step;
 use crate::ui::panels::status_bar::file_name;
@@ -96,6 +97,11 @@ impl App {
                 self.files.suggest_unnamed();
                 self.replace(all().get(index).map(Bundled::patch).unwrap_or_default(), None);
             }
+            Discarding::Tour => {
+                self.files.suggest_unnamed();
+                self.replace(first_bend(), None);
+                self.begin_tour();
+            }
             Discarding::Open(path) => self.files.open(ui, path),
         }
     }
@@ -107,6 +113,7 @@ impl App {
         self.workspace.editor.open(patch, path);
         self.canvas.close_overlays();
         self.canvas.fit();
+        self.begin_tour_step();
         if begins {
             self.engine.restart();
         }

@@ -9,6 +9,7 @@ use super::remote::{Remoted, remote_ui};
 use crate::io::ControlName;
 use crate::ui::theme;
 use crate::ui::widgets::clock;
+use crate::ui::widgets::mark::mark;
 
 /// Shortest hold of the key R that starts or stops a recording, in seconds.
 const HOLD_SECS: f64 = 0.4;
@@ -21,8 +22,8 @@ pub trait RecordingLink {
     fn stop(&self);
     /// The state.
     fn state(&self) -> RecordingState;
-    /// Result of an ended recording: a message for the status bar, returned once.
-    fn outcome(&self) -> Option<String>;
+    /// Result of an ended recording: a message for the status bar with the files, or with the problem. Once.
+    fn outcome(&self) -> Option<Result<String, String>>;
 }
 
 /// The pictures to record, each to a file of its own.
@@ -170,6 +171,7 @@ pub fn recording_ui(ui: &mut Ui, bar: &mut RecordingBar<'_>) -> Option<Command> 
             RecordingState::Ending => "Saving the recording".to_owned(),
         };
         button.widget_info(|| WidgetInfo::labeled(WidgetType::Button, true, label.clone()));
+        mark(ui, "record", dot.union(button.rect));
         if button.on_hover_text(hint).clicked() {
             command = Some(Command::ToggleRecording);
         }

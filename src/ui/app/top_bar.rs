@@ -50,7 +50,7 @@ pub fn top_bar_ui(
     (stage, remote, shares): (StageLights, &Remote, &[String]),
     settings: &mut Settings,
 ) -> Option<Command> {
-    let (mut command, mut record, mut on_stage) = (None, None, None);
+    let (mut command, mut record, mut on_stage, mut tour) = (None, None, None, None);
     let document = &workspace.editor.document;
     let undo = document.undo_name().map(|name| format!("Undo {name}   Ctrl+Z"));
     let redo = document.redo_name().map(|name| format!("Redo {name}   Ctrl+Shift+Z"));
@@ -119,7 +119,9 @@ pub fn top_bar_ui(
             workspace.editor.document.apply(step);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            view_ui(ui, settings);
+            if view_ui(ui, settings) {
+                tour = Some(Command::StartTour);
+            }
             if is_wide {
                 items(ui, &video[..2]);
             }
@@ -130,7 +132,7 @@ pub fn top_bar_ui(
             tempo_ui(ui, workspace);
         });
     });
-    command.or(record).or(on_stage)
+    command.or(record).or(on_stage).or(tour)
 }
 
 /// A button: its text, its hint, its command. Without a hint it is disabled.
@@ -195,8 +197,9 @@ fn stage_ui(ui: &mut Ui, stage: StageLights, remote: &Remote, shares: &[String])
     command
 }
 
-/// The menu of the theme and the scale.
-fn view_ui(ui: &mut Ui, settings: &mut Settings) {
+/// The menu of the theme, the scale and the tour. True if the tour is chosen.
+fn view_ui(ui: &mut Ui, settings: &mut Settings) -> bool {
+    let mut is_tour = false;
     MenuButton::from_button(flat_button("View")).ui(ui, |ui| {
         for (theme, name) in Theme::ALL {
             ui.radio_value(&mut settings.theme, theme, name);
@@ -207,7 +210,11 @@ fn view_ui(ui: &mut Ui, settings: &mut Settings) {
             let scale = percent as f32 / 100.0;
             ui.radio_value(&mut settings.scale, scale, format!("{percent} %"));
         }
+        ui.separator();
+        let tour = ui.button("Tour").on_hover_text("Five steps on the first bend, in a few minutes.");
+        is_tour = tour.clicked();
     });
+    is_tour
 }
 
 /// The seed: typed or dragged. New noise comes with the next chunk, a new video with Restart.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use bendrack_nodes::node::def::{DefaultValue, Input};
 use bendrack_nodes::patch::{LevelEdit, Patch};
-use eframe::egui::{Key, Modifiers, Ui, Vec2, vec2};
+use eframe::egui::{FocusDirection, Id, Key, Modifiers, Ui, Vec2, vec2};
 
 use super::Canvas;
 use super::chooser::Chooser;
 use crate::ui::document::{Gesture, Step};
 use crate::ui::theme;
+use crate::ui::widgets::select_all;
 use crate::ui::workspace::Workspace;
 
 /// The arrows and their ways.
@@ -47,6 +49,28 @@ pub(in crate::ui) fn keyboard_ui(ui: &Ui, canvas: &mut Canvas, workspace: &mut W
     if canvas.chooser.is_some() {
         // The letter is not part of the query.
         ui.input_mut(|i| i.events.retain(|event| !matches!(event, eframe::egui::Event::Text(_))));
+    }
+}
+
+/// Gives the keyboard to the first knob of the selected node, or to its first text, which is then selected.
+pub(in crate::ui) fn focus_first(ui: &Ui, workspace: &Workspace) {
+    let editor = &workspace.editor;
+    let Some(node) = editor.selection.first() else { return };
+    let knob = workspace.frame.knobs.iter().find(|(_, port)| port.node == *node);
+    let field = knob.map(|(_, port)| Id::new(("knob", node.as_str(), port.port.as_str()))).or_else(|| {
+        let is_text = |input: &&Input| matches!(input.default, DefaultValue::Text(_));
+        let input = editor.def(node)?.inputs.iter().find(is_text)?;
+        let field = Id::new(("text of node", node.as_str(), input.name));
+        let text = editor.param(node, input.name).and_then(|value| value.as_str()).unwrap_or_default();
+        select_all(ui, field, text);
+        Some(field)
+    });
+    if let Some(field) = field {
+        ui.memory_mut(|memory| {
+            memory.request_focus(field);
+            // Tab itself would go on to the widget behind it.
+            memory.move_focus(FocusDirection::None);
+        });
     }
 }
 

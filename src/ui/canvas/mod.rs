@@ -12,7 +12,7 @@ mod chooser;
 pub mod face;
 pub mod frame;
 pub mod graph;
-mod keyboard;
+pub mod keyboard;
 mod knife;
 mod link;
 mod minimap;

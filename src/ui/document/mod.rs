@@ -21,6 +21,7 @@ pub mod settings;
 pub mod snapshots;
 mod step;
 pub mod subpatch;
+pub mod tour;
 pub mod words;
 
 pub use step::{Gesture, Step};

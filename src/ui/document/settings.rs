@@ -21,11 +21,13 @@ pub struct Settings {
     pub theme: Theme,
     /// The scale of everything but the picture.
     pub scale: f32,
+    /// True once the tour was offered.
+    pub is_tour_offered: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { theme: Theme::default(), scale: 1.0 }
+        Self { theme: Theme::default(), scale: 1.0, is_tour_offered: false }
     }
 }
 
@@ -37,6 +39,11 @@ impl Stored {
     /// The file of this name.
     pub fn of_user(name: &str) -> Self {
         Self(data_folder().map(|folder| folder.join("bendrack").join(name)))
+    }
+
+    /// True if the content outlives the window.
+    pub const fn is_kept(&self) -> bool {
+        self.0.is_some()
     }
 
     /// A file at a path.
@@ -67,11 +74,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let stored = Stored::at(folder.path().join("deep/settings.json"));
         assert_eq!(stored.read::<Settings>(), None);
-        let settings = Settings { theme: Theme::HighContrast, scale: 1.5 };
+        let settings = Settings { theme: Theme::HighContrast, scale: 1.5, is_tour_offered: true };
         stored.write(&settings);
         assert_eq!(stored.read(), Some(settings));
         fs::write(folder.path().join("deep/settings.json"), "{ \"theme\": \"light\" }").unwrap();
-        assert_eq!(stored.read(), Some(Settings { theme: Theme::Light, scale: 1.0 }), "of an earlier version");
+        assert_eq!(
+            stored.read(),
+            Some(Settings { theme: Theme::Light, ..Settings::default() }),
+            "of an earlier version"
+        );
         fs::write(folder.path().join("deep/settings.json"), "no").unwrap();
         assert_eq!(stored.read::<Settings>(), None);
         Stored::default().write(&settings);

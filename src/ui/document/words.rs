@@ -27,7 +27,7 @@ pub fn words_of(prompt: &str) -> Vec<&str> {
 }
 
 /// The words that a node aims at; none for another kind of node.
-fn aimed(node: &Node) -> Option<Vec<String>> {
+pub fn aimed(node: &Node) -> Option<Vec<String>> {
     let text = node.params.get(words::WORDS.name).and_then(serde_json::Value::as_str).unwrap_or_default();
     let is_words = node.kind == words::NODE.name;
     is_words.then(|| text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())

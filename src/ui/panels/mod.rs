@@ -16,4 +16,5 @@ pub mod snapshots;
 pub mod spectrum;
 pub mod status_bar;
 pub mod takes;
+pub mod tour;
 pub mod words;

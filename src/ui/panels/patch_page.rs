@@ -12,13 +12,14 @@ use crate::ui::theme;
 use crate::ui::workspace::Workspace;
 
 /// The keys and gestures.
-const KEYS: [(&str, &str); 30] = [
+const KEYS: [(&str, &str); 32] = [
     ("N, Tab, double-click", "add a node"),
     ("drag from a port", "connect; drop on a port, a node, or the canvas"),
     ("drag a knob", "turn it; Ctrl finer, Shift coarser, double-click resets"),
     ("Ctrl+A", "select all"),
     ("Delete   B   Ctrl+D", "delete, bypass, duplicate"),
     ("M   R   X", "mute, reroute, disconnect the cable under the pointer"),
+    ("Tab", "with a selected node: its first knob, then the next one; Esc leaves them"),
     ("C   /   arrows", "connect the selected node, find a node, select the next one"),
     ("K and drag", "cut cables"),
     ("Alt and drag", "from a knob: link it to another knob"),
@@ -28,6 +29,7 @@ const KEYS: [(&str, &str); 30] = [
     ("Enter   U", "open a subpatch, go up one level"),
     ("1 … 9", "recall a snapshot"),
     ("T", "tap tempo"),
+    ("H", "cover the picture with the heatmap of the next tap"),
     ("Ctrl+Z   Ctrl+Shift+Z", "undo, redo"),
     ("F   Home   wheel", "zoom to the selection, zoom to all, zoom"),
     ("Ctrl+0", "zoom to 100 %"),

@@ -11,6 +11,8 @@ use crate::engine::{Estimate, Stage, Status};
 use crate::ui::document::missing::Missing;
 use crate::ui::panels::compare::{Arrangement, Compare, compare_ui};
 use crate::ui::theme;
+use crate::ui::widgets::mark::mark;
+use crate::ui::workspace::images::Images;
 use crate::ui::workspace::probes::Probe;
 use crate::ui::workspace::{Playback, Workspace};
 
@@ -46,6 +48,15 @@ pub struct Look {
 }
 
 impl Preview {
+    /// Covers the picture with the map of the next tap, or of none after the last one.
+    pub fn next_map(&mut self, images: &Images) {
+        let mut ids = images.taps.keys();
+        self.overlay = match &self.overlay {
+            Some(shown) => ids.find(|id| *id > shown).cloned(),
+            None => ids.next().cloned(),
+        };
+    }
+
     /// True if a map covers the picture of the model: of the word under the pointer, of the look, or of a tap.
     fn covers(&self) -> bool {
         self.word.is_some() || self.look.is_some() || self.overlay.is_some()
@@ -269,6 +280,7 @@ fn chip_ui(ui: &Ui, at: &mut Pos2, (name, label, hint): (&str, &str, &str), on: 
     at.x = chip.right() + theme::UNIT / 2.0;
     let response = ui.interact(chip, Id::new(("chip", label)), Sense::click());
     response.widget_info(|| egui::WidgetInfo::selected(egui::WidgetType::Checkbox, true, on, label));
+    mark(ui, label, chip);
     let hue = theme::kind_colours(bendrack_nodes::node::value::Kind::Map).0;
     let fill = if on { hue } else { Color32::from_black_alpha(if response.hovered() { 200 } else { 140 }) };
     let edge = Stroke::new(1.0, hue.gamma_multiply(if on || response.hovered() { 1.0 } else { 0.5 }));

@@ -11,6 +11,7 @@ use crate::media::Map;
 use crate::ui::document::words::{DraggedWord, aim, is_aimed, silence, words_of};
 use crate::ui::panels::preview::image;
 use crate::ui::theme;
+use crate::ui::widgets::mark::mark;
 use crate::ui::workspace::Workspace;
 use crate::ui::workspace::probes::Probe;
 
@@ -116,6 +117,7 @@ fn chip_ui(ui: &mut Ui, workspace: &mut Workspace, word: &str, is_on: bool, meas
     let size = vec2((left + text.size().x + theme::UNIT).min(ui.available_width().max(60.0)), HEIGHT);
     let (rect, chip) = ui.allocate_exact_size(size, Sense::click_and_drag());
     chip.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, format!("word {word}")));
+    mark(ui, &format!("word {word}"), rect);
     let fill = if chip.hovered() { theme::title() } else { theme::well() };
     let edge = Stroke::new(1.0, if is_on { theme::accent() } else { theme::line() });
     ui.painter().rect(rect, CornerRadius::same(5), fill, edge, StrokeKind::Inside);

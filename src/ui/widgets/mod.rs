@@ -4,6 +4,7 @@
 pub mod cells;
 pub mod icon;
 pub mod knob;
+pub mod mark;
 pub mod number;
 pub mod range;
 

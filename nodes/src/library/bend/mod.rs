@@ -27,4 +27,4 @@ pub mod timestep;
 pub mod tint;
 pub mod translate;
 
-pub use bend_node::{BENDS, OUT, TARGET};
+pub use bend_node::{AMOUNT, BENDS, OUT, TARGET};

@@ -10,7 +10,8 @@ use crate::node::context::NodeContext;
 use crate::node::def::{Input, NodeDef, Output};
 use crate::node::value::Gate;
 
-const RATE: Input = Input::number(
+/// The frequency.
+pub const RATE: Input = Input::number(
     "rate",
     0.25,
     "Frequency in Hz, without sync. Above 2 Hz the wave aliases: there are 4 latent frames per second.",
@@ -63,7 +64,8 @@ const RESET: Input = Input::gate("reset", false, "Trigger: restarts the wave.");
 const RUN: Input = Input::gate("run", true, "Gate: runs the wave; off holds it. With sync it resumes on the beat.");
 const ONCE: Input =
     Input::gate("once", false, "Plays one cycle from the start and after each reset, then holds the end.");
-const OUT: Output = Output::number("out", "The wave.");
+/// The wave.
+pub const OUT: Output = Output::number("out", "The wave.");
 const OUT_2: Output = Output::number("out2", "The wave, `spread` ahead.");
 const OUT_3: Output = Output::number("out3", "The wave, 2 × `spread` ahead.");
 const OUT_4: Output = Output::number("out4", "The wave, 3 × `spread` ahead.");
