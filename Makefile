@@ -31,7 +31,7 @@ BLESSED = docs:: format:: manual:: patches:: notices::
 PACKAGERS = curl dpkg-dev squashfs-tools
 TRIALS = debootstrap xvfb imagemagick
 
-.PHONY: help run dist package check-package release-notes setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
+.PHONY: help run dist package check-package crates release-notes setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -40,6 +40,7 @@ help:
 	@echo "make dist      build the program that is handed on: target/dist/bendrack, stripped"
 	@echo "make package   make a .deb and an AppImage in target/packages (Debian, Ubuntu)"
 	@echo "make check-package  install the .deb into a bare Debian, and run it there (as root)"
+	@echo "make crates    pack both crates for crates.io, and build bendrack-nodes from its package"
 	@echo "make release-notes  print the section of CHANGELOG.md for VERSION"
 	@echo "make setup     only the set-up: system packages (Debian, Ubuntu) and rustup components"
 	@echo "make fmt       format the code"
@@ -136,6 +137,11 @@ check-package:
 	@command -v debootstrap >/dev/null && command -v Xvfb >/dev/null && command -v import >/dev/null || \
 		$(MAKE) --no-print-directory debian-packages PACKAGES="$(TRIALS)"
 	packaging/check_deb target/packages/bendrack_*.deb
+
+# bendrack itself is larger than crates.io takes, so its package is not built again.
+crates: setup
+	$(CARGO) package --locked --workspace --no-verify
+	$(CARGO) package --locked --package bendrack-nodes
 
 release-notes:
 	@packaging/release_notes "$(or $(VERSION),Unreleased)"

@@ -25,3 +25,7 @@ pub mod program;
 pub mod tick;
 
 pub use library::LIBRARY;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

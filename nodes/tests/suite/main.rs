@@ -5,6 +5,7 @@ mod checks;
 mod docs;
 mod followers;
 mod format;
+mod graph;
 mod grid;
 mod hands;
 mod help;

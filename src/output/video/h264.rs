@@ -147,6 +147,11 @@ fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// An error before the first picture if there is no encoder.
+pub fn check_encoder(path: &Path) -> Result<()> {
+    library::openh264().map(drop).map_err(|why| Error::new(path, why))
+}
+
 fn refused(path: &Path, error: &openh264::Error) -> Error {
     Error::new(path, format!("the H.264 encoder refuses a picture: {error}; try .png"))
 }

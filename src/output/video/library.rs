@@ -12,11 +12,12 @@ pub fn openh264() -> Result<OpenH264API, String> {
 /// The encoder; a sentence about what to do where there is none.
 #[cfg(not(feature = "h264"))]
 pub fn openh264() -> Result<OpenH264API, String> {
-    loaded::find()
+    loaded::find(std::env::var_os(loaded::VARIABLE).as_deref(), loaded::OF_SYSTEM, &loaded::places())
 }
 
-#[cfg(not(feature = "h264"))]
+#[cfg(any(not(feature = "h264"), test))]
 mod loaded {
+    use std::ffi::OsStr;
     use std::path::{Path, PathBuf};
 
     use openh264::OpenH264API;
@@ -24,9 +25,9 @@ mod loaded {
     use crate::files::data_folder;
 
     /// A variable with the path of Cisco's library.
-    const VARIABLE: &str = "BENDRACK_OPENH264";
+    pub(super) const VARIABLE: &str = "BENDRACK_OPENH264";
     /// The names of Cisco's files for this system, the only ones that are loaded from a path or from the user's folder.
-    const CISCO: &[&str] = if cfg!(target_os = "macos") {
+    pub(super) const CISCO: &[&str] = if cfg!(target_os = "macos") {
         &["libopenh264-2.6.0-mac-arm64.dylib", "libopenh264-2.6.0-mac-x64.dylib"]
     } else if cfg!(windows) {
         &["openh264-2.6.0-win64.dll", "openh264-2.6.0-win-arm64.dll"]
@@ -34,25 +35,32 @@ mod loaded {
         &["libopenh264-2.6.0-linux64.8.so", "libopenh264-2.6.0-linux-arm64.8.so"]
     };
     /// The library of the system, in the version whose interface this program has. Its number is part of the name on Linux only.
-    const OF_SYSTEM: Option<&str> = if cfg!(target_os = "linux") { Some("libopenh264.so.8") } else { None };
+    pub(super) const OF_SYSTEM: Option<&str> = if cfg!(target_os = "linux") { Some("libopenh264.so.8") } else { None };
 
-    pub(super) fn find() -> Result<OpenH264API, String> {
-        if let Some(path) = std::env::var_os(VARIABLE) {
-            let load = OpenH264API::from_blob_path(&path);
-            return load.map_err(|error| format!("{}, from {VARIABLE}: {error}", Path::new(&path).display()));
+    /// The library in `file`, or else that of the system, or else the first in `places`.
+    pub(super) fn find(
+        file: Option<&OsStr>,
+        of_system: Option<&str>,
+        places: &[PathBuf],
+    ) -> Result<OpenH264API, String> {
+        if let Some(path) = file {
+            return OpenH264API::from_blob_path(path).map_err(|error| {
+                let path = Path::new(path).display();
+                format!("{path}, from {VARIABLE}, is not Cisco's OpenH264 2.6.0 for this system: {error}")
+            });
         }
         // SAFETY: the name contains the version of the interface, and the system's loader refuses another kind of processor.
-        let of_system = OF_SYSTEM.map(|name| unsafe { OpenH264API::from_blob_path_unchecked(name) });
-        if let Some(Ok(api)) = of_system {
+        let loaded = of_system.map(|name| unsafe { OpenH264API::from_blob_path_unchecked(name) });
+        if let Some(Ok(api)) = loaded {
             return Ok(api);
         }
-        for path in places() {
-            if let Ok(api) = OpenH264API::from_blob_path(&path) {
+        for path in places {
+            if let Ok(api) = OpenH264API::from_blob_path(path) {
                 return Ok(api);
             }
         }
-        let place = places().next().map_or_else(|| CISCO[0].into(), |path| path.display().to_string());
-        let of_system = OF_SYSTEM.map_or("", |_| "install the package libopenh264-8 of your system, or ");
+        let place = places.first().map_or_else(|| CISCO[0].into(), |path| path.display().to_string());
+        let of_system = of_system.map_or("", |_| "install the package libopenh264-8 of your system, or ");
         Err(format!(
             "MP4 needs Cisco's OpenH264, which this package has no right to contain: {of_system}unpack http://ciscobinary.openh264.org/{}.bz2 to {place}; \
              .gif, .apng and .png need nothing",
@@ -61,7 +69,43 @@ mod loaded {
     }
 
     /// The places of Cisco's library in the user's folder.
-    fn places() -> impl Iterator<Item = PathBuf> {
-        data_folder().into_iter().flat_map(|folder| CISCO.iter().map(move |name| folder.join("bendrack").join(name)))
+    pub(super) fn places() -> Vec<PathBuf> {
+        let folder = data_folder().map(|folder| folder.join("bendrack"));
+        folder.iter().flat_map(|folder| CISCO.iter().map(move |name| folder.join(name))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::loaded::{CISCO, OF_SYSTEM, VARIABLE, find, places};
+
+    #[test]
+    fn a_missing_library_is_named_with_its_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join(CISCO[0]);
+        let find = || find(None, Some("libopenh264-of-nobody.so.8"), &[place.clone()]).err().expect("there is none");
+        let message = find();
+        for part in ["libopenh264-8", CISCO[0], &place.display().to_string(), ".gif"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(OF_SYSTEM.is_none_or(|name| name.ends_with(".so.8")), "the version of the interface");
+        // Any other file of the name is passed over.
+        std::fs::write(&place, "not a library").expect("a file");
+        assert_eq!(find(), message);
+        assert!(
+            places().iter().all(|path| path.file_name().is_some_and(|name| CISCO.contains(&&*name.to_string_lossy())))
+        );
+    }
+
+    #[test]
+    fn only_cisco_s_own_file_is_loaded_from_the_variable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(CISCO[0]);
+        let find = || find(Some(file.as_os_str()), None, &[]).err().expect("it is refused");
+        let missing = find();
+        assert!(missing.contains(VARIABLE) && missing.contains(&file.display().to_string()), "{missing}");
+        std::fs::write(&file, "not a library").expect("a file");
+        let other = find();
+        assert!(other.contains("Invalid hash") && other != missing, "{other}");
     }
 }

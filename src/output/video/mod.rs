@@ -140,11 +140,14 @@ pub enum Position {
 ///
 /// # Errors
 ///
-/// If the name, the rate or the place is not suitable.
+/// If the name, the rate or the place is not suitable, or if an MP4 has no encoder.
 pub fn open(path: &Path, frame_rate: f64) -> Result<Box<dyn VideoWriter>> {
     check_rate(path, frame_rate)?;
     let video: Box<dyn VideoWriter> = match Format::of(path)? {
-        Format::Mp4 => Box::new(mp4::Mp4::open(path, frame_rate)?),
+        Format::Mp4 => {
+            h264::check_encoder(path)?;
+            Box::new(mp4::Mp4::open(path, frame_rate)?)
+        }
         Format::Gif => Box::new(gif::Gif::open(path, frame_rate)?),
         Format::Apng => Box::new(apng::Apng::open(path, frame_rate)?),
         Format::Pictures { folder, prefix } => Box::new(png::Png::open(&folder, prefix)?),
@@ -175,7 +178,10 @@ pub fn resume(path: &Path, frame_rate: f64, position: Position) -> Result<Box<dy
     let other = || Error::new(path, "the checkpoint is that of another video; begin the render again");
     let Position::Sized(size, position) = position else { return Err(other()) };
     let video: Box<dyn VideoWriter> = match (Format::of(path)?, *position) {
-        (Format::Mp4, Position::Mp4(reached)) => Box::new(mp4::Mp4::resume(path, frame_rate, reached)?),
+        (Format::Mp4, Position::Mp4(reached)) => {
+            h264::check_encoder(path)?;
+            Box::new(mp4::Mp4::resume(path, frame_rate, reached)?)
+        }
         (Format::Gif, Position::Gif(reached)) => Box::new(gif::Gif::resume(path, frame_rate, reached)?),
         (Format::Apng, Position::Apng(reached)) => Box::new(apng::Apng::resume(path, frame_rate, reached)?),
         (Format::Pictures { folder, prefix }, Position::Pictures(number)) => {

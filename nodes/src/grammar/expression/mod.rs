@@ -1,4 +1,4 @@
-#![doc = include_str!("../../../../docs/expression.md")]
+#![doc = include_str!("../../../docs/expression.md")]
 //!
 //! # In the program
 //!
