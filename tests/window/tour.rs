@@ -247,8 +247,7 @@ fn the_strip_covers_nothing_that_its_steps_need() {
 /// The nodes are above the strip, its texts and buttons inside of it.
 fn assert_clear(window: &Window, size: Vec2) {
     let top = window.get_by_label_contains("tour: step").rect().top();
-    let canvas = window.state().canvas.rect.unwrap();
-    assert!(canvas.bottom() <= top, "{size}: the canvas ends above the strip");
+    let canvas = Rect::from_min_max([0.0, 0.0].into(), [size.x, top].into());
     for (id, rect) in &window.state().workspace.frame.rects {
         assert!(canvas.expand(1.0).contains_rect(*rect), "{size}: {id} at {rect:?} of {canvas:?}");
     }

@@ -89,14 +89,14 @@ mod tests {
         assert_eq!(next(), Some(9));
         link.stop();
         assert_eq!(next(), None);
-        assert!(!link.rest(Duration::from_secs(60)), "the end comes at once");
+        assert!(!link.rest(Duration::from_mins(1)), "the end comes at once");
     }
 
     #[test]
     fn the_end_of_a_share_does_not_wait_for_a_picture() {
         let link = Arc::new(Link::default());
         let waiting = link.clone();
-        let thread = std::thread::spawn(move || waiting.next(Duration::from_secs(60)));
+        let thread = std::thread::spawn(move || waiting.next(Duration::from_mins(1)));
         link.stop();
         assert_eq!(thread.join().expect("a thread"), None);
     }

@@ -83,7 +83,9 @@ mod tests {
     fn a_missing_library_is_named_with_its_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let place = folder.path().join(CISCO[0]);
-        let find = || find(None, Some("libopenh264-of-nobody.so.8"), &[place.clone()]).err().expect("there is none");
+        let find = || {
+            find(None, Some("libopenh264-of-nobody.so.8"), std::slice::from_ref(&place)).err().expect("there is none")
+        };
         let message = find();
         for part in ["libopenh264-8", CISCO[0], &place.display().to_string(), ".gif"] {
             assert!(message.contains(part), "{part}: {message}");
