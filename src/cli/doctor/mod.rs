@@ -33,12 +33,12 @@ enum State {
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Finding {
-    /// What was checked.
+    /// The thing that was checked.
     name: &'static str,
     state: State,
     /// A sentence about what was found.
     text: String,
-    /// What to do about it.
+    /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_do: Option<String>,
 }

@@ -20,7 +20,7 @@ const OF_WAYLAND: [&str; 2] = ["libwayland-client.so.0", "libxkbcommon.so.0"];
 /// The port of OSC in the examples.
 pub(super) const OSC_PORT: u16 = 9000;
 
-/// What a session can show.
+/// The display of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Display {
     /// A window, by this system or protocol.
@@ -36,7 +36,7 @@ pub(super) enum Display {
 /// A graphics card or a driver, and whether the processor draws.
 pub(super) type Adapter = (String, bool);
 
-/// What can draw a window.
+/// The drivers that draw a window.
 pub(super) enum Graphics {
     /// This build has no window.
     #[cfg_attr(feature = "ui", allow(dead_code, reason = "only a build without a window has it"))]

@@ -14,6 +14,9 @@ use super::words::{aimed, is_aimed, words_of};
 
 /// The word of the prompt that the text of the step names.
 const WORD: &str = "tulip";
+/// The families of bends and of modulators.
+const BEND: &str = "bend";
+const MODULATOR: &str = "modulate";
 
 /// A step of the tour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +203,7 @@ impl Tour {
         let lfo = || first(patch, lfo::NODE.name);
         Some(match self.step()? {
             TourStep::Turn => Thing::Knob(port(lfo()?, lfo::RATE.name)),
-            TourStep::Wire => Thing::Cable(port(lfo()?, lfo::OUT.name), port(first(patch, "bend.")?, AMOUNT.name)),
+            TourStep::Wire => Thing::Cable(port(lfo()?, lfo::OUT.name), port(first(patch, BEND)?, AMOUNT.name)),
             TourStep::Word => {
                 let node = first(patch, words::NODE.name)?;
                 match wanted_word(patch, facts.prompt) {
@@ -220,9 +223,14 @@ impl Tour {
     }
 }
 
-/// The first node of a kind, or of a family with its dot.
+/// True if the kind of a node is in a family.
+fn is_of(node: &Node, family: &str) -> bool {
+    node.kind.split_once('.').is_some_and(|(name, _)| name == family)
+}
+
+/// The first node of a kind, or of a family.
 fn first<'a>(patch: &'a Patch, kind: &str) -> Option<&'a String> {
-    let fits = |node: &Node| node.kind == kind || kind.ends_with('.') && node.kind.starts_with(kind);
+    let fits = |node: &Node| node.kind == kind || is_of(node, kind);
     patch.nodes.iter().find(|(_, node)| fits(node)).map(|(id, _)| id)
 }
 
@@ -246,8 +254,8 @@ fn is_turned(before: &Patch, now: &Patch) -> bool {
 
 /// True if a cable goes from a modulator to a bend.
 fn moves_bend(patch: &Patch, cable: &Cable) -> bool {
-    let is = |port: &Port, family: &str| patch.nodes.get(&port.node).is_some_and(|node| node.kind.starts_with(family));
-    is(&cable.from, "modulate.") && is(&cable.to, "bend.")
+    let is = |port: &Port, family: &str| patch.nodes.get(&port.node).is_some_and(|node| is_of(node, family));
+    is(&cable.from, MODULATOR) && is(&cable.to, BEND)
 }
 
 fn has(patch: &Patch, cable: &Cable) -> bool {
