@@ -31,7 +31,7 @@ BLESSED = docs:: format:: manual:: patches:: notices::
 PACKAGERS = curl dpkg-dev squashfs-tools
 TRIALS = debootstrap xvfb imagemagick
 
-.PHONY: help run dist package check-package crates release-notes setup fmt lint deny test peers docs bless bless-nodes pictures bench figures peer end-to-end long-render
+.PHONY: help run dist package check-package crates release-notes setup fmt lint deny test peers docs site bless bless-nodes pictures bench figures peer end-to-end long-render
 
 help:
 	@echo "make run       install what is missing, build, and open the rack on PATCH ($(PATCH)); without a display, render it"
@@ -46,7 +46,8 @@ help:
 	@echo "make fmt       format the code"
 	@echo "make lint      check formatting and lints, and dependencies if cargo-deny is there"
 	@echo "make deny      install cargo-deny if it is missing; check licences, sources, duplicates and advisories"
-	@echo "make docs      build the API documentation; warnings are errors"
+	@echo "make docs      build the API documentation and the site in target/site; warnings and dead links are errors"
+	@echo "make site      only the site (Python, once from its registry)"
 	@echo "make bless     write generated pages, golden files and notices: look at the differences before you commit"
 	@echo "make bless-nodes  write the page of nodes, the JSON Schema and the help patches: what a new node changes"
 	@echo "make pictures  draw the pictures of the README and docs"
@@ -115,6 +116,14 @@ test: lint peers
 
 docs: setup
 	$(DOCS)
+	$(MAKE) --no-print-directory site
+
+# The site of the documentation, in target/site. A dead link or anchor is an error.
+MKDOCS = target/site-tools/bin/mkdocs
+site:
+	@[ -x $(MKDOCS) ] || { python3 -m venv target/site-tools && target/site-tools/bin/pip install --quiet -r site/requirements.txt; }
+	NO_MKDOCS_2_WARNING=1 $(MKDOCS) build --quiet --strict --config-file site/mkdocs.yml
+	@echo "the site is in target/site; to read it: python3 -m http.server --directory target/site"
 
 dist: setup
 	$(CARGO) build --locked --profile dist

@@ -93,15 +93,15 @@ mod open {
         }
         let (send, receive) = channel();
         std::thread::spawn(move || {
-            let problems = doctor::problems();
+            if let Some(problems) = doctor::problems() {
+                if send.send(problems).is_err() {
+                    return;
+                }
+                waker.wake();
+            }
             // Without the file, the next start checks again.
             let _ = marker.parent().map(std::fs::create_dir_all);
             let _ = std::fs::write(marker, env!("CARGO_PKG_VERSION"));
-            if let Some(problems) = problems
-                && send.send(problems).is_ok()
-            {
-                waker.wake();
-            }
         });
         Some(receive)
     }

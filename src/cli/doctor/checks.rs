@@ -266,13 +266,16 @@ fn ffmpeg(system: &System) -> Finding {
 
 fn models(system: &System) -> Finding {
     const NAME: &str = "models";
-    match system.models.iter().find_map(|(name, problem)| Some((name, problem.as_ref()?))) {
-        Some((name, problem)) => Finding::problem(
-            NAME,
-            format!("{name} cannot be used: {problem}"),
-            format!("mend or remove the folder of {name}"),
-        ),
-        None => Finding::fine(NAME, system.models.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")),
+    let Some(models) = &system.models else {
+        let to_do = "look whether the disk of BENDRACK_MODELS answers";
+        return Finding::problem(NAME, "the folder of models does not answer", to_do);
+    };
+    match models.iter().find_map(|(name, problem)| Some((name, problem.as_ref()?))) {
+        Some((name, problem)) => {
+            let text = format!("{name} cannot be used: {problem}");
+            Finding::problem(NAME, text, format!("mend or remove the folder of {name}"))
+        }
+        None => Finding::fine(NAME, models.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -300,7 +303,7 @@ mod tests {
             osc: Ok(()),
             mp4: Ok(()),
             has_ffmpeg: true,
-            models: vec![("mini".into(), None)],
+            models: Some(vec![("mini".into(), None)]),
         }
     }
 
@@ -329,7 +332,8 @@ mod tests {
     #[test]
     fn each_fault_is_found_with_its_next_step() {
         type Change = fn(&mut System);
-        let cases: [(&str, Change, State, &str); 27] = [
+        let cases: [(&str, Change, State, &str); 28] = [
+            ("models", |s| s.models = None, State::Problem, "BENDRACK_MODELS"),
             ("processor", |s| s.instructions.clear(), State::Note, "AVX2"),
             ("memory", |s| s.free_memory = Some(200 << 20), State::Problem, "close other programs"),
             ("disk", |s| s.folder = None, State::Problem, "HOME"),
@@ -373,7 +377,7 @@ mod tests {
             ("ffmpeg", |s| s.has_ffmpeg = false, State::Note, ".webm"),
             (
                 "models",
-                |s| s.models.push(("longlive".into(), Some("x.pt is cut".into()))),
+                |s| s.models = Some(vec![("longlive".into(), Some("x.pt is cut".into()))]),
                 State::Problem,
                 "longlive cannot be used: x.pt is cut",
             ),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use self::system::System;
 use super::{Failure, print, print_json};
 
-/// Checks this system: graphics, sound, MIDI, boards, fonts, ports, disk, memory, models.
+/// Checks this system: graphics, sound, MIDI, boards, fonts, ports, disk, memory, models. The exit code is 1 if there is a problem.
 #[derive(clap::Args)]
 pub(super) struct Doctor {
     /// Print the findings as JSON.
@@ -60,13 +60,15 @@ impl Finding {
 impl Doctor {
     pub(super) fn run(self) -> Result<(), Failure> {
         let findings = checks::all(&System::read());
+        let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
         if self.json {
-            let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
-            let answer =
-                serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "problems": problems, "findings": findings });
-            return print_json(&format!("{answer:#}\n"));
+            let version = env!("CARGO_PKG_VERSION");
+            let answer = serde_json::json!({ "version": version, "problems": problems, "findings": findings });
+            print_json(&format!("{answer:#}\n"))?;
+        } else {
+            print(&listed(&findings))?;
         }
-        print(&listed(&findings))
+        if problems > 0 { Err(Failure::Reported) } else { Ok(()) }
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) struct System {
     pub(super) fonts: Option<usize>,
     pub(super) audio: Option<Result<Vec<String>, String>>,
     pub(super) midi: Option<Result<Vec<String>, String>>,
-    /// Serial ports, and whether each can be opened.
+    /// Serial ports of USB, and whether each can be opened.
     pub(super) serial: Option<Result<Vec<(String, bool)>, String>>,
     /// The problem of the port of OSC.
     pub(super) osc: Result<(), String>,
@@ -73,7 +73,7 @@ pub(super) struct System {
     pub(super) mp4: Result<(), String>,
     pub(super) has_ffmpeg: bool,
     /// Models by name, each with the problem of its files.
-    pub(super) models: Vec<(String, Option<String>)>,
+    pub(super) models: Option<Vec<(String, Option<String>)>>,
 }
 
 impl System {
@@ -88,8 +88,11 @@ impl System {
         });
         let boards = patiently(|| {
             let ports = serial::ports().map_err(|problem| problem.to_string())?;
-            Ok(ports.into_iter().map(|port| (port.path.clone(), can_open(Path::new(&port.path)))).collect())
+            // Boards come by USB; a PC has ports of its own that nothing is connected to.
+            let boards = ports.into_iter().filter(|port| port.usb.is_some());
+            Ok(boards.map(|port| (port.path.clone(), can_open(Path::new(&port.path)))).collect())
         });
+        let models = patiently(|| models::list().into_iter().map(|(name, about)| (name, about.err())).collect());
         let display = display();
         let folder = data_folder().map(|folder| folder.join("bendrack"));
         let existing = folder.as_deref().and_then(|folder| folder.ancestors().find(|folder| folder.is_dir()));
@@ -110,7 +113,7 @@ impl System {
             osc: UdpSocket::bind(("127.0.0.1", OSC_PORT)).map(drop).map_err(|error| error.to_string()),
             mp4: encoder_problem().map_or(Ok(()), Err),
             has_ffmpeg: in_path("ffmpeg"),
-            models: models::list().into_iter().map(|(name, about)| (name, about.err())).collect(),
+            models,
         }
     }
 }

@@ -271,7 +271,9 @@ impl App {
         self.request_repaint(ui);
         self.finish_tasks(ui);
         if let Some(problems) = self.checkup.as_ref().and_then(|checkup| checkup.try_recv().ok()) {
-            self.message = Message(Some((problems, f64::INFINITY)));
+            // A notice about the patch is not lost.
+            let text = self.message.text(ui).map_or_else(|| problems.clone(), |text| format!("{text} {problems}"));
+            self.message = Message(Some((text, f64::INFINITY)));
         }
         if let Some(outcome) = self.recordings.outcome() {
             self.videos += u64::from(outcome.is_ok());
