@@ -71,6 +71,7 @@ def on_files(files, config):
     files.append(File.generated(config, "gallery.md", content=gallery()))
     files.append(File.generated(config, "gallery.css", abs_src_path=str(ROOT / "site/gallery.css")))
     files.append(File.generated(config, SHEET, abs_src_path=str(ROOT / SHEET)))
+    files.append(File.generated(config, "icon.png", abs_src_path=str(ROOT / "packaging/icons/128.png")))
     for path in patches():
         copy(path.relative_to(ROOT).as_posix(), files, config)
     # Links in generated and other pages may need more copies, and copies come before pages are drawn.

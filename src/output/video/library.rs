@@ -12,7 +12,7 @@ pub fn openh264() -> Result<OpenH264API, String> {
 /// The encoder; a sentence about what to do where there is none.
 #[cfg(not(feature = "h264"))]
 pub fn openh264() -> Result<OpenH264API, String> {
-    loaded::find(std::env::var_os(loaded::VARIABLE).as_deref(), loaded::OF_SYSTEM, &loaded::places())
+    loaded::find(std::env::var_os(loaded::VARIABLE).as_deref(), loaded::OF_SYSTEM, loaded::place().as_deref())
 }
 
 #[cfg(any(not(feature = "h264"), test))]
@@ -26,22 +26,28 @@ mod loaded {
 
     /// A variable with the path of Cisco's library.
     pub(super) const VARIABLE: &str = "BENDRACK_OPENH264";
-    /// The names of Cisco's files for this system, the only ones that are loaded from a path or from the user's folder.
-    pub(super) const CISCO: &[&str] = if cfg!(target_os = "macos") {
-        &["libopenh264-2.6.0-mac-arm64.dylib", "libopenh264-2.6.0-mac-x64.dylib"]
+    /// The name of Cisco's file for this system, the only one that is loaded from a path or from the user's folder.
+    pub(super) const CISCO: &str = if cfg!(all(target_os = "macos", target_arch = "aarch64")) {
+        "libopenh264-2.6.0-mac-arm64.dylib"
+    } else if cfg!(target_os = "macos") {
+        "libopenh264-2.6.0-mac-x64.dylib"
+    } else if cfg!(all(windows, target_arch = "aarch64")) {
+        "openh264-2.6.0-win-arm64.dll"
     } else if cfg!(windows) {
-        &["openh264-2.6.0-win64.dll", "openh264-2.6.0-win-arm64.dll"]
+        "openh264-2.6.0-win64.dll"
+    } else if cfg!(target_arch = "aarch64") {
+        "libopenh264-2.6.0-linux-arm64.8.so"
     } else {
-        &["libopenh264-2.6.0-linux64.8.so", "libopenh264-2.6.0-linux-arm64.8.so"]
+        "libopenh264-2.6.0-linux64.8.so"
     };
     /// The library of the system, in the version whose interface this program has. Its number is part of the name on Linux only.
     pub(super) const OF_SYSTEM: Option<&str> = if cfg!(target_os = "linux") { Some("libopenh264.so.8") } else { None };
 
-    /// The library in `file`, or else that of the system, or else the first in `places`.
+    /// The library in `file`, or else that of the system, or else that at `place`.
     pub(super) fn find(
         file: Option<&OsStr>,
         of_system: Option<&str>,
-        places: &[PathBuf],
+        place: Option<&Path>,
     ) -> Result<OpenH264API, String> {
         if let Some(path) = file {
             return OpenH264API::from_blob_path(path).map_err(|error| {
@@ -54,56 +60,48 @@ mod loaded {
         if let Some(Ok(api)) = loaded {
             return Ok(api);
         }
-        for path in places {
-            if let Ok(api) = OpenH264API::from_blob_path(path) {
-                return Ok(api);
-            }
+        if let Some(Ok(api)) = place.map(OpenH264API::from_blob_path) {
+            return Ok(api);
         }
-        let place = places.first().map_or_else(|| CISCO[0].into(), |path| path.display().to_string());
+        let place = place.unwrap_or(Path::new(CISCO)).display();
         let of_system = of_system.map_or("", |_| "install the package libopenh264-8 of your system, or ");
         Err(format!(
-            "MP4 needs Cisco's OpenH264, which this package has no right to contain: {of_system}unpack http://ciscobinary.openh264.org/{}.bz2 to {place}; \
-             .gif, .apng and .png need nothing",
-            CISCO[0]
+            "MP4 needs Cisco's OpenH264, which this package has no right to contain: {of_system}unpack \
+             http://ciscobinary.openh264.org/{CISCO}.bz2 to {place}; .gif, .apng and .png need nothing"
         ))
     }
 
-    /// The places of Cisco's library in the user's folder.
-    pub(super) fn places() -> Vec<PathBuf> {
-        let folder = data_folder().map(|folder| folder.join("bendrack"));
-        folder.iter().flat_map(|folder| CISCO.iter().map(move |name| folder.join(name))).collect()
+    /// The place of Cisco's library in the user's folder.
+    pub(super) fn place() -> Option<PathBuf> {
+        data_folder().map(|folder| folder.join("bendrack").join(CISCO))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::loaded::{CISCO, OF_SYSTEM, VARIABLE, find, places};
+    use super::loaded::{CISCO, OF_SYSTEM, VARIABLE, find, place};
 
     #[test]
     fn a_missing_library_is_named_with_its_place() {
         let folder = tempfile::tempdir().expect("a folder");
-        let place = folder.path().join(CISCO[0]);
-        let find = || {
-            find(None, Some("libopenh264-of-nobody.so.8"), std::slice::from_ref(&place)).err().expect("there is none")
-        };
+        let file = folder.path().join(CISCO);
+        let find = || find(None, Some("libopenh264-of-nobody.so.8"), Some(&file)).err().expect("there is none");
         let message = find();
-        for part in ["libopenh264-8", CISCO[0], &place.display().to_string(), ".gif"] {
+        for part in ["libopenh264-8", CISCO, &file.display().to_string(), ".gif"] {
             assert!(message.contains(part), "{part}: {message}");
         }
         assert!(OF_SYSTEM.is_none_or(|name| name.ends_with(".so.8")), "the version of the interface");
         // Any other file of the name is passed over.
-        std::fs::write(&place, "not a library").expect("a file");
+        std::fs::write(&file, "not a library").expect("a file");
         assert_eq!(find(), message);
-        assert!(
-            places().iter().all(|path| path.file_name().is_some_and(|name| CISCO.contains(&&*name.to_string_lossy())))
-        );
+        assert!(place().is_none_or(|path| path.ends_with(CISCO)));
     }
 
     #[test]
     fn only_cisco_s_own_file_is_loaded_from_the_variable() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(CISCO[0]);
-        let find = || find(Some(file.as_os_str()), None, &[]).err().expect("it is refused");
+        let file = folder.path().join(CISCO);
+        let find = || find(Some(file.as_os_str()), None, None).err().expect("it is refused");
         let missing = find();
         assert!(missing.contains(VARIABLE) && missing.contains(&file.display().to_string()), "{missing}");
         std::fs::write(&file, "not a library").expect("a file");
