@@ -121,7 +121,7 @@ docs: setup
 # The site of the documentation, in target/site. A dead link or anchor is an error.
 MKDOCS = target/site-tools/bin/mkdocs
 site:
-	@[ -x $(MKDOCS) ] || { python3 -m venv target/site-tools && target/site-tools/bin/pip install --quiet -r site/requirements.txt; }
+	@[ $(MKDOCS) -nt site/requirements.txt ] || { python3 -m venv target/site-tools && target/site-tools/bin/pip install --quiet -r site/requirements.txt && touch $(MKDOCS); }
 	NO_MKDOCS_2_WARNING=1 $(MKDOCS) build --quiet --strict --config-file site/mkdocs.yml
 	@echo "the site is in target/site; to read it: python3 -m http.server --directory target/site"
 

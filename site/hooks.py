@@ -9,9 +9,11 @@ import posixpath
 import re
 import shutil
 from html import escape
+from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from mkdocs.structure.nav import Link
 
@@ -58,7 +60,7 @@ def gallery():
         meta, name = patch.get("meta", {}), path.relative_to(ROOT).as_posix()
         left, top = place % COLUMNS * WIDTH, place // COLUMNS * HEIGHT
         lines.append(
-            f'<figure><a href="{COPIES}{quote(name)}" class="thumbnail" style="background-position: -{2 * left}px -{2 * top}px"'
+            f'<figure><a href="../{COPIES}{quote(name)}" class="thumbnail" style="background-position: -{2 * left}px -{2 * top}px"'
             f' aria-label="{escape(meta.get("title", name))}"></a><figcaption><strong>{escape(meta.get("title", path.stem))}</strong>'
             f'<span>{escape(meta.get("description", ""))}</span><code>bendrack {escape(name)}</code></figcaption></figure>'
         )
@@ -83,13 +85,48 @@ def on_files(files, config):
 
 def on_nav(nav, config, files):
     if (API / "bendrack/index.html").is_file():
-        nav.items[-1].children.append(Link("API of the crates", "/api/bendrack/index.html", config))
+        nav.items[-1].children.append(Link("API of the crates", "api/bendrack/index.html"))
     return nav
 
 
 def on_post_build(config):
     if API.is_dir():
         shutil.copytree(API, Path(config.site_dir) / "api", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock"))
+    dead = dead_links(Path(config.site_dir))
+    if dead:
+        raise PluginError("dead links:\n" + "\n".join(dead))
+
+
+class Links(HTMLParser):
+    """The links and the anchors of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.links.add(value)
+            elif name in ("id", "name") and value:
+                self.anchors.add(value)
+
+
+def dead_links(site):
+    """Links of built pages to files or anchors that are not there. MkDocs itself sees the links of Markdown only."""
+    found = {path: Links(path.read_text()) for path in site.rglob("*.html") if "api" not in path.relative_to(site).parts and path.name != "404.html"}
+    dead = []
+    for page, links in found.items():
+        for link in sorted(links.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link.startswith("data:"):
+                continue
+            to = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            to = to / "index.html" if to.is_dir() else to
+            if not to.is_file() or parts.fragment and to in found and unquote(parts.fragment) not in found[to].anchors:
+                dead.append(f"{page.relative_to(site)}: {link}")
+    return dead
 
 
 def on_page_markdown(markdown, page, config, files):

@@ -69,6 +69,8 @@ pub struct CausalLayer {
     pub cache: KvCache,
     /// Position of the chunk's first frame.
     pub first_frame: usize,
+    /// Latent frames of the chunk, rows and columns of tokens.
+    pub grid: (usize, usize, usize),
 }
 
 pub const GRID: (usize, usize, usize) = (3, 20, 36);
@@ -76,27 +78,32 @@ pub const WINDOW: usize = 12;
 
 impl CausalLayer {
     pub fn new() -> Result<Self> {
-        let config = wan_1_3b();
-        let tensors = layer_weights(&config);
+        Self::of(&wan_1_3b(), GRID)
+    }
+
+    /// A layer of these sizes in a chunk of this grid, with a full window.
+    pub fn of(config: &Config, grid: (usize, usize, usize)) -> Result<Self> {
+        let tensors = layer_weights(config);
         let weights = Weights::from_tensors(tensors.iter().cloned(), DType::F32, &Device::Cpu);
-        let layer = Layer::load(&weights, &config, 0)?;
-        let tokens = GRID.0 * GRID.1 * GRID.2;
+        let layer = Layer::load(&weights, config, 0)?;
+        let tokens = grid.0 * grid.1 * grid.2;
         let text = random(&[1, config.text_len, config.dim], 1.0);
         let policy =
             CachePolicy { window: WINDOW, sink: 3, rolls: true, sink_is_final: true, positions: Positions::Absolute };
-        let cache = KvCache::new(&config, policy, 1, (GRID.1, GRID.2), DType::F32, &Device::Cpu)?;
+        let cache = KvCache::new(config, policy, 1, (grid.1, grid.2), DType::F32, &Device::Cpu)?;
         let mut this = Self {
             prompt: layer.prompt_keys(&text)?,
             layer,
             weights: tensors,
             x: random(&[1, tokens, config.dim], 1.0),
-            time: random(&[1, GRID.0, 6, config.dim], 0.1),
+            time: random(&[1, grid.0, 6, config.dim], 0.1),
             text,
             cache,
             first_frame: 0,
+            grid,
         };
-        for chunk in 0..WINDOW / GRID.0 {
-            this.first_frame = chunk * GRID.0;
+        for chunk in 0..WINDOW / grid.0 {
+            this.first_frame = chunk * grid.0;
             this.forward(Hooks::NONE)?;
         }
         Ok(this)
@@ -104,7 +111,8 @@ impl CausalLayer {
 
     /// One pass over the chunk in place, as a denoising step makes it.
     pub fn forward(&mut self, hooks: Hooks<'_>) -> Result<Tensor> {
-        self.cache.begin(Frames::run(self.first_frame, GRID.0), (GRID.1, GRID.2))?;
+        let (frames, rows, columns) = self.grid;
+        self.cache.begin(Frames::run(self.first_frame, frames), (rows, columns))?;
         let mut source = KeySource::Cache(&mut self.cache);
         let y = self.layer.forward(&self.x, &self.time, &self.prompt, &mut source, &hooks)?;
         self.cache.commit();
