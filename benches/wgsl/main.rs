@@ -170,11 +170,13 @@ impl Gpu {
 
 /// An operation with some inputs, compiled.
 fn pipeline(device: &wgpu::Device, code: &str, inputs: usize) -> wgpu::ComputePipeline {
-    let mut source = "@group(0) @binding(0) var<uniform> p: array<vec4<u32>, 1>;\n".to_owned();
-    for (binding, name) in ["a", "b", "c"].into_iter().take(inputs).enumerate() {
-        source += &format!("@group(0) @binding({}) var<storage, read> {name}: array<f32>;\n", binding + 1);
-    }
-    source += &format!("@group(0) @binding({}) var<storage, read_write> y: array<f32>;\n{code}", inputs + 1);
+    let input = |(binding, name)| format!("@group(0) @binding({binding}) var<storage, read> {name}: array<f32>;");
+    let inputs: Vec<String> = (1..=inputs).zip(["a", "b", "c"]).map(input).collect();
+    let source = format!(
+        "@group(0) @binding(0) var<uniform> p: array<vec4<u32>, 1>;\n{}\n@group(0) @binding({}) var<storage, read_write> y: array<f32>;\n{code}",
+        inputs.join("\n"),
+        inputs.len() + 1
+    );
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: None,
         source: wgpu::ShaderSource::Wgsl(source.into()),

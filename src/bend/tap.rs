@@ -22,7 +22,8 @@ impl Accumulator {
     pub(super) fn add(&mut self, x: &Tensor) -> Result<()> {
         self.count += x.dim(0)?;
         let new = match self.fuse {
-            Fuse::Mean => x.sum(0)?,
+            // In bf16 a sum of hundreds of small numbers stops growing.
+            Fuse::Mean => x.to_dtype(DType::F32)?.sum(0)?,
             Fuse::Max => x.max(0)?,
             Fuse::Min => x.min(0)?,
             Fuse::Median => {
@@ -48,7 +49,7 @@ impl Accumulator {
 
     fn measured(&self) -> Result<Measured> {
         let fused = match self.fuse {
-            Fuse::Mean => (self.accumulated[0].to_dtype(DType::F32)? / self.count as f64)?,
+            Fuse::Mean => (&self.accumulated[0] / self.count as f64)?,
             Fuse::Max | Fuse::Min => self.accumulated[0].clone(),
             Fuse::Median => return Measured::median(&Tensor::cat(&self.accumulated, 0)?),
         };
@@ -106,6 +107,18 @@ pub fn fuse_maps(maps: &[&Map], fuse: Fuse) -> Option<Map> {
 mod tests {
     use super::*;
     use bendrack_nodes::choice::Choice;
+
+    /// The sum over the layers, heads and steps of a GPU's numbers.
+    #[test]
+    fn a_mean_of_many_small_numbers_keeps_its_precision_in_bf16() -> Result<()> {
+        let x = Tensor::full(0.01f32, (8, 1, 1, 1), &Device::Cpu)?.to_dtype(DType::BF16)?;
+        let expected = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?[0];
+        let mut mean = Accumulator::new(Fuse::Mean);
+        (0..400).try_for_each(|_| mean.add(&x))?;
+        let found = mean.read().expect("something")?.maps[0].values[0];
+        assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
+        Ok(())
+    }
 
     #[test]
     fn measurements_accumulate_alike_at_once_and_one_by_one() -> Result<()> {
