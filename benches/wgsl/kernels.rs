@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) a
 
 /// Pairs of a, turned by cosines b and sines c `[tokens, p.y / 2]`: heads of width p.y in rows of width p.x; p.z pairs.
 pub const ROPE: &str = "
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p[0].z { return; }
     let token = id.x / (p[0].x / 2u);
@@ -142,7 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
 /// `a + b · c`: a row of c, of width p.x, for each p.y tokens; p.z numbers.
 pub const GATED_RESIDUAL: &str = "
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p[0].z { return; }
     y[id.x] = a[id.x] + b[id.x] * c[id.x / p[0].x / p[0].y * p[0].x + id.x % p[0].x];
@@ -150,7 +150,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
 /// GELU in its tanh approximation: p.z numbers.
 pub const GELU: &str = "
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p[0].z { return; }
     let x = a[id.x];

@@ -21,8 +21,8 @@ use wgpu::util::DeviceExt;
 /// The largest difference that counts as equal.
 const TOLERANCE: f32 = 1e-3;
 const ROUNDS: usize = 3;
-/// Numbers in a row of workgroups: an axis has at most 65,535 of them.
-const LANES: u32 = 64;
+/// Numbers of a workgroup in passes over all numbers. An axis has at most 65,535 workgroups.
+const LANES: u32 = 256;
 
 fn main() -> Result<()> {
     let gpu = Gpu::open()?;
